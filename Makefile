@@ -1,0 +1,55 @@
+# Each target works as the first command after a clone; `make` alone lists them.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PYTEST := $(BIN)/pytest
+MARKED := slow or browser or peers or root
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-slow check format clean
+
+help: ## this list
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
+
+demo: $(VENV)/.demo ## the whole loop on this machine: two trainings, a table, a picture
+	$(BIN)/edgeloop demo $(ARGS)
+
+test: $(VENV)/.dev ## all tests without a mark
+	$(PYTEST) -n 2 -m "not ($(MARKED) or gpu)" --cov --cov-report= $(ARGS)
+
+test-slow: $(VENV)/.dev ## the marked tests: slow, browser, root
+	$(PYTEST) -m "$(MARKED)" --cov --cov-append --cov-report= $(ARGS)
+
+check: $(VENV)/.dev ## format, lint, types, import rules
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+coverage: ## what `make test` and `make test-slow` covered; at least 95 % by branch
+	$(BIN)/coverage report --fail-under=95
+
+format: $(VENV)/.dev ## write the format that `check` wants
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean: ## remove the virtual environment and caches
+	rm -rf $(VENV) .mypy_cache .ruff_cache .import_linter_cache .coverage* demo-output
+
+$(VENV)/.python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "edgeloop needs Python 3.11 or newer: make PYTHON=/path/to/python3.11"; exit 2; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || \
+	  { echo "Python's venv module is missing: apt-get install python3-venv"; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.demo: $(VENV)/.python pyproject.toml constraints.txt
+	@$(BIN)/pip install --progress-bar off -q -c constraints.txt -e '.[demo]' || \
+	  { echo "Installing failed (see above): is the package index reachable, is there disk space?"; exit 2; }
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.python pyproject.toml constraints.txt
+	@$(BIN)/pip install --progress-bar off -q -c constraints.txt -e '.[dev]' || \
+	  { echo "Installing failed (see above): is the package index reachable, is there disk space?"; exit 2; }
+	@touch $@ $(VENV)/.demo
