@@ -1,0 +1,1 @@
+"""What travels between the loop and its nodes, said once."""

@@ -1,0 +1,1 @@
+"""JSON of the wire <-> types, a file per subject."""

@@ -1,0 +1,135 @@
+"""Detections on the wire: whole pixels, confidence 0..1."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field
+
+from edgeloop.protocol.payloads.parsing import Payload, Text
+from edgeloop.protocol.payloads.shapes import Polygon, polygon_to_json, polygon_to_text
+from edgeloop.types import (
+    BoxDetection,
+    ClassificationDetection,
+    Detections,
+    PointDetection,
+    SegmentationDetection,
+)
+
+
+def _unit_scale(value: float) -> float:
+    # Some published trainers send percent.
+    return value / 100 if value > 1 else value
+
+
+Confidence = Annotated[float, Field(ge=0, le=100), AfterValidator(_unit_scale)]
+
+
+class _Detection(Payload):
+    category_name: Text = ""
+    category_id: Text = ""
+    model_name: Text = ""
+    confidence: Confidence
+
+
+class _Box(_Detection):
+    x: float
+    y: float
+    width: float
+    height: float
+
+
+class _Point(_Detection):
+    x: float
+    y: float
+
+
+class _Segmentation(_Detection):
+    shape: Polygon
+
+
+class DetectionsPayload(Payload):
+    """The four lists, each of which may be missing; ``image_id`` where a trainer sends them."""
+
+    box_detections: list[_Box] = []
+    point_detections: list[_Point] = []
+    segmentation_detections: list[_Segmentation] = []
+    classification_detections: list[_Detection] = []
+    image_id: str | None = None
+
+    def to_detections(self) -> Detections:
+        """The detections as values."""
+        return Detections(
+            boxes=tuple(BoxDetection(**box.model_dump()) for box in self.box_detections),
+            points=tuple(PointDetection(**point.model_dump()) for point in self.point_detections),
+            segmentations=tuple(_segmentation(item) for item in self.segmentation_detections),
+            classifications=tuple(
+                ClassificationDetection(**item.model_dump())
+                for item in self.classification_detections
+            ),
+        )
+
+
+def read_detections(value: Any) -> Detections:
+    """JSON -> detections; raises InputError."""
+    return DetectionsPayload.read(value).to_detections()
+
+
+def detections_to_json(
+    detections: Detections, *, shapes: Literal["points", "text"] = "points"
+) -> dict[str, Any]:
+    """The four lists; polygons as points (trainers) or as flat text (detectors)."""
+    polygon = polygon_to_json if shapes == "points" else polygon_to_text
+    return {
+        "box_detections": [
+            {
+                "category_name": box.category_name,
+                "x": round(box.x),
+                "y": round(box.y),
+                "width": round(box.width),
+                "height": round(box.height),
+                "model_name": box.model_name,
+                "confidence": box.confidence,
+                "category_id": box.category_id,
+            }
+            for box in detections.boxes
+        ],
+        "point_detections": [
+            {
+                "category_name": point.category_name,
+                "x": round(point.x),
+                "y": round(point.y),
+                "model_name": point.model_name,
+                "confidence": point.confidence,
+                "category_id": point.category_id,
+            }
+            for point in detections.points
+        ],
+        "segmentation_detections": [
+            {
+                "category_name": item.category_name,
+                "shape": polygon(item.points),
+                "model_name": item.model_name,
+                "confidence": item.confidence,
+                "category_id": item.category_id,
+            }
+            for item in detections.segmentations
+        ],
+        "classification_detections": [
+            {
+                "category_name": item.category_name,
+                "model_name": item.model_name,
+                "confidence": item.confidence,
+                "category_id": item.category_id,
+            }
+            for item in detections.classifications
+        ],
+    }
+
+
+def _segmentation(item: _Segmentation) -> SegmentationDetection:
+    return SegmentationDetection(
+        category_id=item.category_id,
+        category_name=item.category_name,
+        points=item.shape.to_type(),
+        confidence=item.confidence,
+        model_name=item.model_name,
+    )

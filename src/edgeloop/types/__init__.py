@@ -1,0 +1,85 @@
+"""Values that travel through edgeloop: frozen, no I/O, no framework."""
+
+from edgeloop.types.annotations import (
+    Annotations,
+    BoxAnnotation,
+    PointAnnotation,
+    SegmentationAnnotation,
+)
+from edgeloop.types.categories import (
+    DEFAULT_COLOR,
+    Category,
+    CategoryType,
+)
+from edgeloop.types.detections import (
+    AnyDetection,
+    BoxDetection,
+    ClassificationDetection,
+    Detections,
+    PointDetection,
+    SegmentationDetection,
+)
+from edgeloop.types.images import (
+    Frame,
+    ImageArray,
+    ImageMetadata,
+    ImageRecord,
+    ImageState,
+    Split,
+    UploadWish,
+    new_frame_id,
+)
+from edgeloop.types.models import (
+    LocalModel,
+    ModelInformation,
+)
+from edgeloop.types.nodes import (
+    DeploymentTarget,
+    DetectorStatus,
+    OperationMode,
+    TrainerState,
+    TrainerStatus,
+)
+from edgeloop.types.trainings import (
+    CategoryCounts,
+    Dataset,
+    DatasetImage,
+    Epoch,
+    TrainingTask,
+)
+
+__all__ = [
+    "DEFAULT_COLOR",
+    "Annotations",
+    "AnyDetection",
+    "BoxAnnotation",
+    "BoxDetection",
+    "Category",
+    "CategoryCounts",
+    "CategoryType",
+    "ClassificationDetection",
+    "Dataset",
+    "DatasetImage",
+    "DeploymentTarget",
+    "Detections",
+    "DetectorStatus",
+    "Epoch",
+    "Frame",
+    "ImageArray",
+    "ImageMetadata",
+    "ImageRecord",
+    "ImageState",
+    "LocalModel",
+    "ModelInformation",
+    "OperationMode",
+    "PointAnnotation",
+    "PointDetection",
+    "SegmentationAnnotation",
+    "SegmentationDetection",
+    "Split",
+    "TrainerState",
+    "TrainerStatus",
+    "TrainingTask",
+    "UploadWish",
+    "new_frame_id",
+]

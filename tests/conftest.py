@@ -1,0 +1,31 @@
+"""Fixtures that all tests share."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from edgeloop.client import ClientSettings
+from edgeloop.client.settings import child_environment
+from edgeloop.demo.processes import EdgeloopProcess
+from processes import PASSWORD, StartLoop
+
+
+@pytest.fixture
+def start_loop(tmp_path: Path) -> Iterator[StartLoop]:
+    """Makes a loop process, with its data in a folder of the test; it ends with the test."""
+    with ExitStack() as stack:
+
+        def start(folder: Path = tmp_path / "loop") -> EdgeloopProcess:
+            process = EdgeloopProcess(
+                "loop",
+                ["loop", "--data-folder", str(folder)],
+                log=tmp_path / "loop.log",
+                environment=child_environment(ClientSettings(), EDGELOOP_ADMIN_PASSWORD=PASSWORD),
+            )
+            stack.callback(process.kill)
+            process.start()
+            return process
+
+        yield start
