@@ -1,0 +1,29 @@
+"""Talking to a loop: settings, clients, and the calls in ``edgeloop.client.calls``."""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from edgeloop.client.call import Call
+from edgeloop.client.http import AsyncLoopClient, LoopClient
+from edgeloop.client.retry import Backoff
+from edgeloop.client.settings import ClientSettings
+
+if TYPE_CHECKING:
+    from edgeloop.client.session import Command, LoopSession
+
+__all__ = [
+    "AsyncLoopClient",
+    "Backoff",
+    "Call",
+    "ClientSettings",
+    "Command",
+    "LoopClient",
+    "LoopSession",
+]
+
+
+def __getattr__(name: str) -> Any:
+    # Socket.IO brings a second HTTP library, which only trainers need.
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module("edgeloop.client.session"), name)

@@ -1,0 +1,1 @@
+"""What a loop can be asked: functions that build a Call, a file per resource."""

@@ -1,0 +1,52 @@
+"""Calls about projects."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import httpx
+
+from edgeloop.client.call import Call
+from edgeloop.client.calls.page import Page, page_parser
+from edgeloop.client.calls.records import ProjectRecord
+from edgeloop.protocol import routes
+
+
+def projects(
+    *, organization: str | None = None, name: str | None = None
+) -> Call[Page[ProjectRecord]]:
+    """The projects of the loop, or the one of this organization and name."""
+    query = {"organization": organization, "name": name, "limit": "1000"}
+    parameters = httpx.QueryParams({key: value for key, value in query.items() if value})
+    return Call("GET", f"{routes.V1}/projects?{parameters}", page_parser(ProjectRecord.read))
+
+
+def create_project(
+    organization: str,
+    name: str,
+    categories: Iterable[dict[str, Any]],
+    *,
+    open_to_devices: bool = False,
+    has_val_split: bool = False,
+) -> Call[ProjectRecord]:
+    """Create a project; ``categories`` are ``{name, type?, color?, point_size?}``."""
+    body = {
+        "organization": organization,
+        "name": name,
+        "categories": list(categories),
+        "open_to_devices": open_to_devices,
+        "has_val_split": has_val_split,
+    }
+    return Call("POST", f"{routes.V1}/projects", _project, json=body)
+
+
+def update_project(
+    project_id: str, *, open_to_devices: bool | None = None, has_val_split: bool | None = None
+) -> Call[ProjectRecord]:
+    """Change a project's settings; None leaves one as it is."""
+    wishes = {"open_to_devices": open_to_devices, "has_val_split": has_val_split}
+    body = {key: value for key, value in wishes.items() if value is not None}
+    return Call("PATCH", f"{routes.V1}/projects/{project_id}", _project, json=body)
+
+
+def _project(answer: httpx.Response) -> ProjectRecord:
+    return ProjectRecord.read(answer.json())

@@ -1,0 +1,231 @@
+"""LoopClient and AsyncLoopClient: log in, send a Call, raise what the loop refuses."""
+
+import asyncio
+import contextlib
+import ssl
+import threading
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import httpx
+
+from edgeloop import durable
+from edgeloop.client.call import Call, nothing, refusal, result_of
+from edgeloop.client.settings import ClientSettings
+from edgeloop.errors import ConfigError, LoopUnreachable, Unauthenticated
+from edgeloop.protocol import routes
+
+T = TypeVar("T")
+_DOWNLOAD_TIMEOUT = httpx.Timeout(60.0, read=120.0)
+
+
+class AsyncLoopClient:
+    """Sends calls to a loop; logs in when one needs it, and again when the session has ended."""
+
+    def __init__(
+        self, settings: ClientSettings, *, transport: httpx.AsyncBaseTransport | None = None
+    ) -> None:
+        self.settings = settings
+        options = _client_options(settings)
+        self._http = httpx.AsyncClient(**options, transport=transport)
+        self._login_lock = asyncio.Lock()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, _type: type[BaseException] | None, _e: BaseException | None, _t: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close the connections; may be called twice."""
+        await self._http.aclose()
+
+    @property
+    def cookie_header(self) -> str:
+        """The session's cookie for other connections of this node; empty before a login."""
+        return "; ".join(f"{name}={value}" for name, value in self._http.cookies.items())
+
+    async def log_in(self) -> None:
+        """Begin a new session; raises Unauthenticated."""
+        self._http.cookies.clear()
+        call = _login(self.settings)
+        with _asked_by(self.settings):
+            result_of(call, await self._exchange(call))
+
+    async def send(self, call: Call[T]) -> T:
+        """Send ``call`` and return its parsed answer; raises EdgeloopError."""
+        if call.login and not self._http.cookies:
+            await self._log_in_once(instead_of="")
+        cookie = self.cookie_header
+        response = await self._exchange(call)
+        if response.status_code == httpx.codes.UNAUTHORIZED and call.login:
+            await self._log_in_once(instead_of=cookie)
+            response = await self._exchange(call)
+        return result_of(call, response)
+
+    async def download(self, path: str, target: Path) -> httpx.Headers:
+        """Store the body of a GET as the file ``target``, whole or not at all."""
+        with _network_errors(self.settings):
+            request = self._http.build_request("GET", path, timeout=_DOWNLOAD_TIMEOUT)
+            response = await self._http.send(request, stream=True)
+            try:
+                if not response.is_success:
+                    await response.aread()
+                    raise refusal(response)
+                await _store(response, target)
+            finally:
+                await response.aclose()
+        return response.headers
+
+    async def _log_in_once(self, *, instead_of: str) -> None:
+        async with self._login_lock:
+            if self.cookie_header in ("", instead_of):
+                await self.log_in()
+
+    async def _exchange(self, call: Call[T]) -> httpx.Response:
+        with _network_errors(self.settings), _open_parts(call) as options:
+            return await self._http.request(call.method, call.path, **options)
+
+
+class LoopClient:
+    """The same for programs without an event loop."""
+
+    def __init__(
+        self, settings: ClientSettings, *, transport: httpx.BaseTransport | None = None
+    ) -> None:
+        self.settings = settings
+        self._http = httpx.Client(**_client_options(settings), transport=transport)
+        self._login_lock = threading.Lock()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, _type: type[BaseException] | None, _e: BaseException | None, _t: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections; may be called twice."""
+        self._http.close()
+
+    def log_in(self) -> None:
+        """Begin a new session; raises Unauthenticated."""
+        self._http.cookies.clear()
+        call = _login(self.settings)
+        with _asked_by(self.settings):
+            result_of(call, self._exchange(call))
+
+    def send(self, call: Call[T]) -> T:
+        """Send ``call`` and return its parsed answer; raises EdgeloopError."""
+        if call.login and not self._http.cookies:
+            self._log_in_once(instead_of="")
+        cookie = self._cookie
+        response = self._exchange(call)
+        if response.status_code == httpx.codes.UNAUTHORIZED and call.login:
+            self._log_in_once(instead_of=cookie)
+            response = self._exchange(call)
+        return result_of(call, response)
+
+    @property
+    def _cookie(self) -> str:
+        return "; ".join(f"{name}={value}" for name, value in self._http.cookies.items())
+
+    def _log_in_once(self, *, instead_of: str) -> None:
+        with self._login_lock:
+            if self._cookie in ("", instead_of):
+                self.log_in()
+
+    def _exchange(self, call: Call[T]) -> httpx.Response:
+        with _network_errors(self.settings), _open_parts(call) as options:
+            return self._http.request(call.method, call.path, **options)
+
+
+def _client_options(settings: ClientSettings) -> dict[str, Any]:
+    verify: ssl.SSLContext | bool = True
+    if settings.ssl_cert_path:
+        try:
+            verify = ssl.create_default_context(cafile=str(settings.ssl_cert_path))
+        except OSError as error:
+            message = f"LOOP_SSL_CERT_PATH {settings.ssl_cert_path} is no certificate ({error})."
+            raise ConfigError(message) from error
+    return {"base_url": _url(settings), "verify": verify, "timeout": 60.0}
+
+
+def _url(settings: ClientSettings) -> httpx.URL:
+    try:
+        return httpx.URL(settings.base_url)
+    except httpx.InvalidURL as error:
+        message = f"LOOP_HOST {settings.host!r} is no address ({error}): set host or host:port."
+        raise ConfigError(message) from error
+
+
+def _login(settings: ClientSettings) -> Call[None]:
+    password = settings.password.get_secret_value()
+    form = {"username": settings.login_name, "password": password}
+    return Call("POST", routes.LOGIN, nothing, form=form, login=False)
+
+
+@contextlib.contextmanager
+def _open_parts(call: Call[Any]) -> Iterator[dict[str, Any]]:
+    options: dict[str, Any] = {"timeout": call.timeout_s}
+    if call.json is not None:
+        options["json"] = call.json
+    if call.form:
+        options["data"] = dict(call.form)
+    with contextlib.ExitStack() as stack:
+        if call.files:
+            options["files"] = [
+                (
+                    "files",
+                    (
+                        part.name,
+                        stack.enter_context(part.content.open("rb"))
+                        if isinstance(part.content, Path)
+                        else part.content,
+                        part.content_type,
+                    ),
+                )
+                for part in call.files
+            ]
+        yield options
+
+
+@contextlib.contextmanager
+def _network_errors(settings: ClientSettings) -> Iterator[None]:
+    try:
+        yield
+    except (httpx.RequestError, httpx.InvalidURL) as error:
+        reason = str(error) or type(error).__name__
+        message = (
+            f"The loop at {settings.base_url} does not answer ({reason}): "
+            "is it running there? Set LOOP_HOST or --loop where it is another one."
+        )
+        raise LoopUnreachable(message) from error
+
+
+@contextlib.contextmanager
+def _asked_by(settings: ClientSettings) -> Iterator[None]:
+    try:
+        yield
+    except Unauthenticated as error:
+        who = settings.login_name or "nobody: set LOOP_USERNAME and LOOP_PASSWORD"
+        raise Unauthenticated(f"{error} (Asked {settings.base_url} as {who}.)") from error
+
+
+async def _store(response: httpx.Response, target: Path) -> None:
+    draft = target.with_name(f"{durable.DRAFT_PREFIX}{uuid.uuid4().hex}")
+    try:
+        with durable.storage_errors(target):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with draft.open("wb") as file:
+                async for chunk in response.aiter_bytes(1 << 20):
+                    await asyncio.to_thread(file.write, chunk)
+            await asyncio.to_thread(durable.publish, draft, target)  # a sync may take seconds
+    finally:
+        durable.remove(draft)
