@@ -1,0 +1,1 @@
+"""The loop's REST interface: parse, call a service, encode."""

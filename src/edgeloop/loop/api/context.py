@@ -1,0 +1,97 @@
+"""What a route works with: who asks, the loop's settings, and workspaces to ask in."""
+
+import ipaddress
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Annotated
+
+from fastapi import Depends, FastAPI
+from starlette.requests import HTTPConnection
+
+from edgeloop.loop.services import accounts
+from edgeloop.loop.services.workspace import Caller, Workspace, Workspaces
+from edgeloop.loop.settings import LoopSettings
+
+COOKIE = "edgeloop_session"
+_NOT_LOCAL = (
+    "x-forwarded-for",
+    "forwarded",
+    "x-real-ip",
+    "via",
+    "origin",
+    "sec-fetch-site",
+    "accept-language",
+)
+"""A proxy may speak for anybody, a browser for any page that is open in it.
+
+Of a page whose name was pointed at this host later, only ``accept-language`` shows a browser.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The parts of a running loop that its routes use.
+
+    ``on_training`` is to be called when a training waits for something: a trainer, or its end.
+    """
+
+    workspaces: Workspaces
+    settings: LoopSettings
+    on_training: Callable[[], None]
+
+    @property
+    def session_lifetime(self) -> timedelta:
+        """How long a session lasts after it was last seen."""
+        return timedelta(days=self.settings.session_days)
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """One request: the parts, who asks, and with which token."""
+
+    parts: Parts
+    caller: Caller
+    token: str
+
+    def read(self) -> AbstractAsyncContextManager[Workspace]:
+        """A workspace of the caller that changes nothing."""
+        return self.parts.workspaces.read(self.caller)
+
+    def write(self) -> AbstractAsyncContextManager[Workspace]:
+        """A workspace of the caller; what changed is kept when the block ends."""
+        return self.parts.workspaces.write(self.caller)
+
+
+def provide(app: FastAPI, parts: Parts) -> None:
+    """Let the routes of ``app`` work with these parts."""
+    app.state.parts = parts
+
+
+async def context_of(connection: HTTPConnection) -> Context:
+    """The context of a request or of a socket's handshake."""
+    parts: Parts = connection.app.state.parts
+    token = connection.cookies.get(COOKIE, "")
+    caller = await accounts.caller_of(
+        parts.workspaces,
+        token,
+        lifetime=parts.session_lifetime,
+        is_local=is_local(connection),
+    )
+    return Context(parts, caller, token)
+
+
+Asking = Annotated[Context, Depends(context_of)]
+
+
+def is_local(connection: HTTPConnection) -> bool:
+    """Whether a program on the same host asks: a loopback peer, not a proxy and no browser."""
+    if connection.client is None or any(name in connection.headers for name in _NOT_LOCAL):
+        return False
+    try:
+        address = ipaddress.ip_address(connection.client.host)
+    except ValueError:
+        return False
+    mapped = getattr(address, "ipv4_mapped", None)
+    return (mapped or address).is_loopback

@@ -1,0 +1,62 @@
+"""Every failure becomes JSON: ``{"detail", "code"}``."""
+
+import logging
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+from starlette.responses import JSONResponse, Response
+
+from edgeloop.errors import EdgeloopError
+from edgeloop.protocol.failures import FAILURES, status_of
+
+log = logging.getLogger(__name__)
+_CODES = {status: code for status, code in reversed(FAILURES.values()) if code != "codec"}
+
+
+def install(app: FastAPI) -> None:
+    """Answer all errors of the app's routes in one shape."""
+    app.add_exception_handler(EdgeloopError, _said_on_purpose)
+    app.add_exception_handler(RequestValidationError, _not_understood)
+    app.add_exception_handler(HTTPException, _said_by_the_framework)
+    app.add_exception_handler(ClientDisconnect, _hung_up)
+    app.add_exception_handler(Exception, _bug)
+
+
+def failure(status: int, *, detail: str, code: str) -> JSONResponse:
+    """An answer that says no."""
+    return JSONResponse({"detail": detail, "code": code}, status_code=status)
+
+
+async def _said_on_purpose(request: Request, error: Exception) -> Response:
+    assert isinstance(error, EdgeloopError)
+    status, code = status_of(error)
+    if status >= 500:
+        log.error("%s %s failed: %s", request.method, request.url.path, error)
+    return failure(status, detail=str(error), code=code)
+
+
+async def _not_understood(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    fault = error.errors()[0]
+    place = ".".join(str(part) for part in fault["loc"])
+    return failure(422, detail=f"{place} is wrong ({fault['msg']}).", code="unprocessable")
+
+
+async def _said_by_the_framework(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    code = _CODES.get(error.status_code, "input")
+    detail = f"{request.method} {request.url.path}: {error.detail}"
+    return failure(error.status_code, detail=detail, code=code)
+
+
+async def _hung_up(request: Request, _error: Exception) -> Response:
+    log.info("%s %s: the client hung up.", request.method, request.url.path)
+    return failure(400, detail="The request ended early: send it again.", code="input")
+
+
+async def _bug(request: Request, error: Exception) -> Response:
+    log.error("%s %s met a bug", request.method, request.url.path, exc_info=error)
+    detail = "internal error: the loop's log says more; please report it."
+    return failure(500, detail=detail, code="bug")

@@ -1,0 +1,146 @@
+"""Projects."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from fastapi import APIRouter
+
+from edgeloop.loop.api.context import Asking
+from edgeloop.loop.services import projects
+from edgeloop.loop.services.projects import NewProject, Project
+from edgeloop.loop.services.workspace import Workspace
+from edgeloop.protocol.payloads.categories import category_to_json
+from edgeloop.protocol.payloads.parsing import Payload, Text
+from edgeloop.protocol.routes import API, V1
+from edgeloop.types import Category, CategoryType, ImageState
+
+router = APIRouter()
+
+
+class CategoryBody(Payload):
+    """A category that may be new: then it has no id."""
+
+    id: Text = ""
+    name: str
+    type: CategoryType = "box"
+    color: Text = ""
+    description: Text = ""
+    hotkey: Text = ""
+    point_size: int | None = None
+
+    def to_type(self) -> Category:
+        """The category as a value."""
+        return Category(**self.model_dump())
+
+
+class NewProjectBody(Payload):
+    """A project to be."""
+
+    organization: str
+    name: str
+    categories: tuple[CategoryBody, ...] = ()
+    open_to_devices: bool = False
+    has_val_split: bool = False
+
+    def to_type(self) -> NewProject:
+        """The project to be as a value."""
+        return NewProject(
+            organization=self.organization,
+            name=self.name,
+            categories=tuple(category.to_type() for category in self.categories),
+            open_to_devices=self.open_to_devices,
+            has_val_split=self.has_val_split,
+        )
+
+
+class ProjectChangeBody(Payload):
+    """What of a project is to be changed."""
+
+    open_to_devices: bool | None = None
+    has_val_split: bool | None = None
+    categories: tuple[CategoryBody, ...] = ()
+
+
+@router.get(f"{V1}/projects")
+async def find(
+    asking: Asking, organization: str | None = None, name: str | None = None
+) -> dict[str, Any]:
+    """All projects, or those of these names."""
+    async with asking.read() as workspace:
+        found = await projects.find(workspace, organization=organization, name=name)
+        counts = await projects.image_counts(workspace, [project.id for project in found])
+    return {"items": [_to_json(item, counts[item.id]) for item in found], "next": None}
+
+
+@router.post(f"{V1}/projects")
+async def create(asking: Asking, body: NewProjectBody) -> dict[str, Any]:
+    """Add a project, its organization included."""
+    async with asking.write() as workspace:
+        return await _counted(workspace, await projects.create(workspace, body.to_type()))
+
+
+@router.get(f"{V1}/projects/{{project_id}}")
+async def get(asking: Asking, project_id: str) -> dict[str, Any]:
+    """One project."""
+    async with asking.read() as workspace:
+        return await _counted(workspace, await projects.by_id(workspace, project_id))
+
+
+@router.patch(f"{V1}/projects/{{project_id}}")
+async def change(asking: Asking, project_id: str, body: ProjectChangeBody) -> dict[str, Any]:
+    """Open or close a project, change its split, add or change categories."""
+    async with asking.write() as workspace:
+        changed = await projects.update(
+            workspace,
+            project_id,
+            open_to_devices=body.open_to_devices,
+            has_val_split=body.has_val_split,
+            categories=[category.to_type() for category in body.categories],
+        )
+        return await _counted(workspace, changed)
+
+
+@router.get(f"{API}/projects")
+async def list_for_clients(asking: Asking) -> dict[str, Any]:
+    """All projects, as published clients read them."""
+    async with asking.read() as workspace:
+        found = await projects.find(workspace)
+    return {"projects": [_to_client_json(project) for project in found]}
+
+
+clients = APIRouter()
+"""Routes below an organization: registered after all fixed paths."""
+
+
+@clients.get(f"{API}/{{organization}}/projects/{{name}}")
+async def get_for_clients(asking: Asking, organization: str, name: str) -> dict[str, Any]:
+    """One project, as published clients read it."""
+    async with asking.read() as workspace:
+        return _to_client_json(await projects.by_names(workspace, organization, name=name))
+
+
+async def _counted(workspace: Workspace, project: Project) -> dict[str, Any]:
+    counts = await projects.image_counts(workspace, [project.id])
+    return _to_json(project, counts[project.id])
+
+
+def _to_json(project: Project, counts: Mapping[ImageState, int]) -> dict[str, Any]:
+    return {
+        "id": project.id,
+        "organization": project.organization,
+        "name": project.name,
+        "categories": [category_to_json(category) for category in project.categories],
+        "open_to_devices": project.open_to_devices,
+        "has_val_split": project.has_val_split,
+        "created": project.created.isoformat(),
+        "image_counts": dict(counts),
+    }
+
+
+def _to_client_json(project: Project) -> dict[str, Any]:
+    return {
+        "organization_id": project.organization,
+        "project_id": project.name,
+        "resource": f"/{project.organization}/projects/{project.name}",
+        "categories": [category_to_json(category) for category in project.categories],
+    }

@@ -1,0 +1,143 @@
+"""Trainings."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from fastapi import APIRouter
+
+from edgeloop.loop.api.context import Asking
+from edgeloop.loop.api.paging import Limit, page
+from edgeloop.loop.services import models, projects, trainings
+from edgeloop.loop.services.models import Model
+from edgeloop.loop.services.trainings import Training, TrainingRequest
+from edgeloop.protocol.payloads.parsing import Payload, Text
+from edgeloop.protocol.routes import API, V1
+
+router = APIRouter()
+clients = APIRouter()
+"""Routes below an organization: registered after all fixed paths."""
+
+
+class TrainingBody(Payload):
+    """A training to be; without a trainer any may have it."""
+
+    hyperparameters: dict[str, Any] = {}  # noqa: RUF012 - pydantic copies it
+    variant: Text = ""
+    base_model_id: str | None = None
+    trainer_id: str | None = None
+
+
+@router.post(f"{V1}/projects/{{project_id}}/trainings")
+async def begin(asking: Asking, project_id: str, body: TrainingBody) -> dict[str, Any]:
+    """Queue a training."""
+    async with asking.write() as workspace:
+        request = TrainingRequest(**body.model_dump())
+        training = await trainings.begin(workspace, project_id, request)
+    asking.parts.on_training()
+    return _to_json(training)
+
+
+@router.get(f"{V1}/projects/{{project_id}}/trainings")
+async def list_newest_first(
+    asking: Asking, project_id: str, limit: Limit = 100, after: int | None = None
+) -> dict[str, Any]:
+    """The trainings of a project, newest first."""
+    async with asking.read() as workspace:
+        found = await trainings.list_newest_first(
+            workspace, project_id, limit=limit + 1, before=after
+        )
+    return page(found, limit=limit, encode=_to_json, cursor=lambda item: str(item.row.number))
+
+
+@router.get(f"{V1}/trainings/{{training_id}}")
+async def get(asking: Asking, training_id: str) -> dict[str, Any]:
+    """One training."""
+    async with asking.read() as workspace:
+        return _to_json(await trainings.get(workspace, training_id))
+
+
+@router.get(f"{V1}/trainings/{{training_id}}/epochs")
+async def epochs(
+    asking: Asking, training_id: str, limit: Limit = 100, after: int = 0
+) -> dict[str, Any]:
+    """The figures of a training, epoch by epoch."""
+    async with asking.read() as workspace:
+        found = await trainings.epochs(workspace, training_id, limit=limit + 1, after=after)
+    return page(
+        found,
+        limit=limit,
+        encode=lambda row: {"number": row.number, "of": row.of, "metrics": row.metrics},
+        cursor=lambda row: str(row.number),
+    )
+
+
+@router.post(f"{V1}/trainings/{{training_id}}/stop")
+async def stop(asking: Asking, training_id: str) -> dict[str, Any]:
+    """End a training early and keep its model."""
+    async with asking.write() as workspace:
+        training = await trainings.stop(workspace, training_id)
+    asking.parts.on_training()
+    return _to_json(training)
+
+
+@router.post(f"{V1}/trainings/{{training_id}}/abort")
+async def abort(asking: Asking, training_id: str) -> dict[str, Any]:
+    """End a training and discard what it made."""
+    async with asking.write() as workspace:
+        training = await trainings.abort(workspace, training_id)
+    asking.parts.on_training()
+    return _to_json(training)
+
+
+@clients.get(f"{API}/{{organization}}/projects/{{name}}/trainings")
+async def charts(asking: Asking, organization: str, name: str) -> dict[str, Any]:
+    """One chart per training with its models, both newest first."""
+    async with asking.read() as workspace:
+        project = await projects.by_names(workspace, organization, name=name)
+        found = await models.in_project(workspace, project.id)
+    numbers = {model.training_number for model in found if model.training_number is not None}
+    return {"charts": [_chart(number, found) for number in sorted(numbers, reverse=True)]}
+
+
+def _chart(number: int, found: Sequence[Model]) -> dict[str, Any]:
+    points = [
+        {
+            "model_id": model.row.id,
+            "version": model.row.version,
+            "confusion_matrix": model.row.counts,
+            "created": model.row.created.isoformat(),
+        }
+        for model in found
+        if model.training_number == number and model.row.version is not None
+    ]
+    return {"training_number": number, "data": points}
+
+
+def _to_json(training: Training) -> dict[str, Any]:
+    row = training.row
+    return {
+        "id": row.id,
+        "project_id": row.project_id,
+        "number": row.number,
+        "state": row.state,
+        "variant": row.variant,
+        "base_model_id": row.base_model_id,
+        "hyperparameters": row.hyperparameters,
+        "trainer_id": row.trainer_id,
+        "trainer_name": row.trainer_name,
+        "trainer_state": row.trainer_state,
+        "progress": row.progress,
+        "errors": row.errors,
+        "train_images": row.train_images,
+        "test_images": row.test_images,
+        "skipped_images": row.skipped_images,
+        "created": row.created.isoformat(),
+        "started": _time(row.started),
+        "ended": _time(row.ended),
+        "model_id": training.model_id,
+    }
+
+
+def _time(moment: datetime | None) -> str | None:
+    return moment.isoformat() if moment else None

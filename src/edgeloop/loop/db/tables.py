@@ -1,0 +1,296 @@
+"""The loop's tables. Ids are uuid strings; times are UTC."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    DateTime,
+    Dialect,
+    Double,
+    ForeignKey,
+    Index,
+    MetaData,
+    String,
+    TypeDecorator,
+    UniqueConstraint,
+)
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """A time with zone UTC, also where the database keeps none."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Naive times are refused."""
+        if value is not None and value.tzinfo is None:
+            raise ValueError("A time for the database needs a zone: use datetime.now(UTC).")
+        return value.astimezone(UTC) if value is not None else None
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """SQLite gives naive times back."""
+        return value.replace(tzinfo=UTC) if value is not None else None
+
+
+class Base(DeclarativeBase):
+    """Base of all tables."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(column_0_label)s",
+            "uq": "uq_%(table_name)s_%(column_0_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map = {  # noqa: RUF012 - SQLAlchemy's way
+        dict[str, Any]: JSON,
+        list[Any]: JSON,
+        datetime: UtcDateTime,
+        float: Double,
+    }
+
+
+def _id() -> Mapped[str]:
+    return mapped_column(String(36), primary_key=True)
+
+
+def _belongs_to(table: str, **options: Any) -> Mapped[Any]:
+    return mapped_column(ForeignKey(f"{table}.id", ondelete="CASCADE"), **options)
+
+
+class AccountRow(Base):
+    """Who may log in."""
+
+    __tablename__ = "accounts"
+
+    id: Mapped[str] = _id()
+    username: Mapped[str] = mapped_column(unique=True)
+    password_hash: Mapped[str]
+    is_admin: Mapped[bool] = mapped_column(default=False)
+    created: Mapped[datetime]
+
+
+class SessionRow(Base):
+    """A login; only the token's hash is kept. No account: a device without credentials."""
+
+    __tablename__ = "sessions"
+
+    token_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    account_id: Mapped[str | None] = _belongs_to("accounts", index=True)
+    created: Mapped[datetime]
+    last_seen: Mapped[datetime]
+
+
+class OrganizationRow(Base):
+    """A group of projects; its id is the name in URLs."""
+
+    __tablename__ = "organizations"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    created: Mapped[datetime]
+
+
+class ProjectRow(Base):
+    """A project; ``name`` is unique in its organization and used in URLs."""
+
+    __tablename__ = "projects"
+    __table_args__ = (UniqueConstraint("organization_id", "name"),)
+
+    id: Mapped[str] = _id()
+    organization_id: Mapped[str] = _belongs_to("organizations")
+    name: Mapped[str]
+    open_to_devices: Mapped[bool] = mapped_column(default=False)
+    has_val_split: Mapped[bool] = mapped_column(default=False)
+    trainings_begun: Mapped[int] = mapped_column(default=0)
+    created: Mapped[datetime]
+
+
+class CategoryRow(Base):
+    """A category of a project; ``position`` orders them."""
+
+    __tablename__ = "categories"
+    __table_args__ = (UniqueConstraint("project_id", "name"),)
+
+    id: Mapped[str] = _id()
+    project_id: Mapped[str] = _belongs_to("projects")
+    position: Mapped[int]
+    name: Mapped[str]
+    type: Mapped[str]
+    color: Mapped[str]
+    description: Mapped[str] = mapped_column(default="")
+    hotkey: Mapped[str] = mapped_column(default="")
+    point_size: Mapped[int | None]
+
+
+class ImageRow(Base):
+    """An image; its bytes lie in the storage under the hash of their content.
+
+    ``frame_id`` is the sender's, or derived from bytes, ``created`` and ``source`` where none was
+    sent: repeats are found by it. ``created`` is text as the sender gave it, ``received`` our time.
+    """
+
+    __tablename__ = "images"
+    __table_args__ = (
+        UniqueConstraint("project_id", "frame_id"),
+        Index("ix_images_project_state", "project_id", "state", "received", "id"),
+    )
+
+    id: Mapped[str] = _id()
+    project_id: Mapped[str] = _belongs_to("projects")
+    frame_id: Mapped[str]
+    content_hash: Mapped[str] = mapped_column(String(64), index=True)
+    size_bytes: Mapped[int]
+    width: Mapped[int]
+    height: Mapped[int]
+    state: Mapped[str]
+    split: Mapped[str]
+    source: Mapped[str | None]
+    camera_id: Mapped[str] = mapped_column(default="")
+    created: Mapped[str | None]
+    received: Mapped[datetime]
+
+
+class ImageTagRow(Base):
+    """A tag on an image."""
+
+    __tablename__ = "image_tags"
+
+    image_id: Mapped[str] = _belongs_to("images", primary_key=True)
+    name: Mapped[str] = mapped_column(primary_key=True, index=True)
+
+
+class AnnotationsRow(Base):
+    """All annotations of an image; ``shapes`` is wire JSON, ``version`` counts the changes."""
+
+    __tablename__ = "annotations"
+
+    image_id: Mapped[str] = _belongs_to("images", primary_key=True)
+    version: Mapped[int] = mapped_column(default=1)
+    shapes: Mapped[dict[str, Any]]
+    author: Mapped[str] = mapped_column(default="")
+    updated: Mapped[datetime]
+
+
+class DetectionsRow(Base):
+    """All detections of one model in one image, replaced as a whole; ``shapes`` is wire JSON."""
+
+    __tablename__ = "detections"
+
+    image_id: Mapped[str] = _belongs_to("images", primary_key=True)
+    model_version: Mapped[str] = mapped_column(primary_key=True, index=True)
+    shapes: Mapped[dict[str, Any]]
+    max_confidence: Mapped[float] = mapped_column(default=0.0)
+    updated: Mapped[datetime]
+
+
+class TrainingRow(Base):
+    """A training: waiting, running, finished, failed, stopped or aborted.
+
+    ``trainer_state`` is the wire's name of where the trainer is. ``wanted_trainer_id`` is the
+    trainer that was asked for, None for any; ``trainer_id`` the one that has it. ``wish`` is what
+    a person asked of a running training: ``stop``, ``abort`` or nothing.
+    """
+
+    __tablename__ = "trainings"
+    __table_args__ = (UniqueConstraint("project_id", "number"),)
+
+    id: Mapped[str] = _id()
+    project_id: Mapped[str] = _belongs_to("projects")
+    number: Mapped[int]
+    state: Mapped[str] = mapped_column(index=True)
+    variant: Mapped[str] = mapped_column(default="")
+    base_model_id: Mapped[str | None]
+    hyperparameters: Mapped[dict[str, Any]]
+    wanted_trainer_id: Mapped[str | None]
+    trainer_id: Mapped[str | None] = mapped_column(index=True)
+    trainer_name: Mapped[str] = mapped_column(default="")
+    trainer_state: Mapped[str | None]
+    wish: Mapped[str | None]
+    progress: Mapped[float | None]
+    errors: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    train_images: Mapped[int | None]
+    test_images: Mapped[int | None]
+    skipped_images: Mapped[int] = mapped_column(default=0)
+    created: Mapped[datetime]
+    started: Mapped[datetime | None]
+    ended: Mapped[datetime | None]
+
+
+class EpochRow(Base):
+    """The figures of one epoch of a training."""
+
+    __tablename__ = "epochs"
+
+    training_id: Mapped[str] = _belongs_to("trainings", primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True)
+    of: Mapped[int]
+    metrics: Mapped[dict[str, Any]]
+    received: Mapped[datetime]
+
+
+class ModelRow(Base):
+    """A model; it has no version before its first files have arrived.
+
+    ``counts`` are tp, fp and fn by category id as the trainer reported them; ``metrics`` are the
+    loop's own figures on the test split, computed from the model's detections.
+    """
+
+    __tablename__ = "models"
+    __table_args__ = (UniqueConstraint("project_id", "version"),)
+
+    id: Mapped[str] = _id()
+    project_id: Mapped[str] = _belongs_to("projects")
+    training_id: Mapped[str | None] = _belongs_to("trainings", index=True)
+    version: Mapped[str | None]
+    base_model_id: Mapped[str | None]
+    categories: Mapped[list[Any]]
+    counts: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    metrics: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    best_epoch: Mapped[int | None]
+    train_images: Mapped[int | None]
+    test_images: Mapped[int | None]
+    comment: Mapped[str] = mapped_column(default="")
+    created: Mapped[datetime]
+
+
+class ModelFileRow(Base):
+    """A model in one format: a zip in the storage."""
+
+    __tablename__ = "model_files"
+
+    model_id: Mapped[str] = _belongs_to("models", primary_key=True)
+    format: Mapped[str] = mapped_column(primary_key=True)
+    storage_key: Mapped[str]
+    size_bytes: Mapped[int]
+    content_hash: Mapped[str] = mapped_column(String(64))
+    created: Mapped[datetime]
+
+
+class DeploymentRow(Base):
+    """A deployment; the newest of a project is its target."""
+
+    __tablename__ = "deployments"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    project_id: Mapped[str] = _belongs_to("projects", index=True)
+    model_id: Mapped[str] = _belongs_to("models")
+    author: Mapped[str] = mapped_column(default="")
+    created: Mapped[datetime]
+
+
+class NodeRow(Base):
+    """A node that was heard from; ``status`` is its last report as JSON."""
+
+    __tablename__ = "nodes"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    kind: Mapped[str]
+    name: Mapped[str]
+    project_id: Mapped[str | None] = _belongs_to("projects", index=True)
+    status: Mapped[dict[str, Any]]
+    first_seen: Mapped[datetime]
+    last_seen: Mapped[datetime]

@@ -1,0 +1,48 @@
+"""Who may do what."""
+
+import logging
+from enum import StrEnum
+
+from edgeloop.errors import Forbidden, Unauthenticated
+from edgeloop.loop.services.workspace import Caller
+
+log = logging.getLogger(__name__)
+
+
+class Right(StrEnum):
+    """What can be asked for; ``WORK`` is all that has no name of its own."""
+
+    WORK = "work in the loop"
+    UPLOAD_IMAGES = "upload images"
+    LIST_MODELS = "list models"
+    DOWNLOAD_MODEL = "download a model"
+    READ_DEPLOYMENT = "read the deployment target"
+    REPORT_DETECTOR = "report a detector"
+
+
+DEVICE_RIGHTS = frozenset(Right) - {Right.WORK}
+"""What a device may do without an account, where its project is open to devices."""
+
+
+def check(caller: Caller, right: Right, *, address: str = "", is_open: bool = False) -> None:
+    """Let the caller pass, or raise Unauthenticated (no session) or Forbidden (a device's).
+
+    ``address`` is ORGANIZATION/PROJECT, ``is_open`` whether that project is open to devices.
+    """
+    if not caller.is_device:
+        return  # every account may do everything: roles are to be asked here
+    if right in DEVICE_RIGHTS and address and (is_open or caller.is_local):
+        return
+    error = Forbidden if caller.has_session else Unauthenticated
+    if right in DEVICE_RIGHTS and address:
+        raise error(_closed(right, address))
+    raise error(f"To {right} takes an account: log in with a username and its password.")
+
+
+def _closed(right: Right, address: str) -> str:
+    refusal = (
+        f"The project {address} is not open to devices, so nobody may {right} without a login: "
+        f"log in, or open it with 'edgeloop project open {address}'."
+    )
+    log.warning(refusal)
+    return refusal

@@ -1,0 +1,34 @@
+"""What services ask of the connected nodes."""
+
+from typing import Any, Protocol
+
+from edgeloop.errors import NotFound
+
+
+class Fleet(Protocol):
+    """The nodes that are connected now; the Socket.IO side implements it."""
+
+    def is_connected(self, node_id: str) -> bool:
+        """Whether the node has a live connection."""
+        ...
+
+    async def send(self, node_id: str, command: str, *arguments: Any) -> Any:
+        """Send a command to one node and return its answer.
+
+        Raises NotFound where the node is not connected, Conflict where it refuses for now,
+        InputError where it cannot do what was asked, Unprocessable where it does not know the
+        command, and Overloaded where it does not answer in time.
+        """
+        ...
+
+
+class NoFleet:
+    """No node is connected: for services that run without a server."""
+
+    def is_connected(self, node_id: str) -> bool:
+        """Never."""
+        return False
+
+    async def send(self, node_id: str, command: str, *arguments: Any) -> Any:
+        """Raises NotFound."""
+        raise NotFound(f"The node {node_id} is not connected.")

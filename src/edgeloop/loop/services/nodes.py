@@ -1,0 +1,89 @@
+"""The nodes that were heard from: their last reports, and who is there now."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import select
+
+from edgeloop.errors import Conflict
+from edgeloop.loop.db.tables import NodeRow, ProjectRow
+from edgeloop.loop.services import access
+from edgeloop.loop.services.access import Right
+from edgeloop.loop.services.workspace import Workspace
+from edgeloop.protocol.payloads.nodes import detector_status_to_json
+from edgeloop.types import DetectorStatus
+
+TRAINER = "trainer"
+DETECTOR = "detector"
+ONLINE_FOR = {TRAINER: timedelta(seconds=30), DETECTOR: timedelta(seconds=75)}
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a node said of itself; ``status`` is wire JSON, ``project_id`` whom it works for."""
+
+    id: str
+    kind: str
+    name: str
+    project_id: str | None
+    status: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class KnownNode:
+    """A node with the names of its project; ``is_online`` counts as of now."""
+
+    row: NodeRow
+    organization: str | None
+    project: str | None
+    is_online: bool
+
+
+async def heard_from_detector(
+    workspace: Workspace, project_id: str, status: DetectorStatus
+) -> NodeRow:
+    """Remember a detector's report; raises Conflict where the id is another kind of node's."""
+    report = Report(status.id, DETECTOR, status.name, project_id, detector_status_to_json(status))
+    return await remember(workspace, report)
+
+
+async def remember(workspace: Workspace, report: Report) -> NodeRow:
+    """Keep a node's last report; raises Conflict where the id is another kind of node's."""
+    node = await workspace.session.get(NodeRow, report.id)
+    now = workspace.clock()
+    if node is None:
+        node = NodeRow(id=report.id, kind=report.kind, first_seen=now)
+        workspace.session.add(node)
+    if node.kind != report.kind:
+        message = f"The id {report.id} is that of a {node.kind}: a {report.kind} needs its own."
+        raise Conflict(message)
+    node.name = report.name
+    node.project_id = report.project_id
+    node.status = dict(report.status)
+    node.last_seen = now
+    return node
+
+
+async def list_by_id(
+    workspace: Workspace, *, limit: int, after: str | None = None
+) -> Sequence[KnownNode]:
+    """Up to ``limit`` nodes in the order of their ids, those behind ``after``."""
+    access.check(workspace.caller, Right.WORK)
+    query = select(NodeRow, ProjectRow.organization_id, ProjectRow.name).outerjoin(
+        ProjectRow, NodeRow.project_id == ProjectRow.id
+    )
+    if after is not None:
+        query = query.where(NodeRow.id > after)
+    rows = await workspace.session.execute(query.order_by(NodeRow.id).limit(limit))
+    return [
+        KnownNode(node, organization, project, is_online(workspace, node))
+        for node, organization, project in rows
+    ]
+
+
+def is_online(workspace: Workspace, node: NodeRow) -> bool:
+    """Whether the node is connected, or was heard from lately."""
+    lately = workspace.clock() - node.last_seen < ONLINE_FOR.get(node.kind, timedelta(seconds=30))
+    return lately or workspace.fleet.is_connected(node.id)

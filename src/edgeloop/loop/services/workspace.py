@@ -1,0 +1,69 @@
+"""What a service works with."""
+
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from edgeloop.loop.db.session import Database
+from edgeloop.loop.services.fleet import Fleet
+from edgeloop.loop.storage import ObjectStorage
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks: an account, a device (no account) or the loop itself.
+
+    ``has_session``: logged in, a device that did it without credentials included. ``is_local``: a
+    program on the same host.
+    """
+
+    account_id: str | None = None
+    username: str = ""
+    is_admin: bool = False
+    is_local: bool = False
+    has_session: bool = False
+
+    @property
+    def is_device(self) -> bool:
+        """Whether neither an account nor the loop itself asks."""
+        return self.account_id is None and not self.is_admin
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """The database session, the storage, the connected nodes, the clock (UTC) and who asks."""
+
+    session: AsyncSession
+    storage: ObjectStorage
+    fleet: Fleet
+    clock: Callable[[], datetime]
+    caller: Caller
+
+
+@dataclass(frozen=True, slots=True)
+class Workspaces:
+    """Opens workspaces. Files and nodes are waited for outside of a writing one: others wait."""
+
+    database: Database
+    storage: ObjectStorage
+    fleet: Fleet
+    clock: Callable[[], datetime]
+
+    @contextlib.asynccontextmanager
+    async def read(self, caller: Caller | None = None) -> AsyncIterator[Workspace]:
+        """A workspace that sees one moment and changes nothing; the loop itself asks by default."""
+        async with self.database.read() as session:
+            yield self._workspace(session, caller)
+
+    @contextlib.asynccontextmanager
+    async def write(self, caller: Caller | None = None) -> AsyncIterator[Workspace]:
+        """A workspace whose changes are kept when the block ends well, and undone otherwise."""
+        async with self.database.write() as session:
+            yield self._workspace(session, caller)
+
+    def _workspace(self, session: AsyncSession, caller: Caller | None) -> Workspace:
+        asking = caller or Caller(username="edgeloop", is_admin=True)
+        return Workspace(session, self.storage, self.fleet, self.clock, asking)

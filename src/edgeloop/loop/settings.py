@@ -1,0 +1,54 @@
+"""What can be set for the loop, from the environment or from flags."""
+
+from pathlib import Path
+
+import platformdirs
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+def default_data_folder() -> Path:
+    """Where a loop keeps its data when nothing else was said."""
+    return Path(platformdirs.user_data_dir("edgeloop")) / "loop"
+
+
+class LoopSettings(BaseSettings):
+    """Settings of the loop; each is a flag of ``edgeloop loop`` and a variable ``EDGELOOP_*``."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="EDGELOOP_",
+        env_ignore_empty=True,
+        frozen=True,
+        extra="ignore",
+        populate_by_name=True,
+        use_attribute_docstrings=True,
+    )
+
+    host: str = "127.0.0.1"
+    """The address it listens on; 0.0.0.0 lets other machines in."""
+
+    port: int = Field(default=8000, ge=0, le=65535)
+    """The port it listens on; 0 takes a free one."""
+
+    data_folder: Path = Field(default_factory=default_data_folder)
+    """Where the database and all files are."""
+
+    database_url: str | None = None
+    """Another database than the SQLite file in the data folder."""
+
+    admin_password: SecretStr | None = None
+    """The password of admin at the first start; else one is made up and shown once."""
+
+    session_days: int = Field(default=30, ge=1)
+    """How long a login lasts without use."""
+
+    max_upload_bytes: int = Field(default=512 * 1024 * 1024, ge=1024)
+    """The largest request."""
+
+    max_image_bytes: int = Field(default=64 * 1024 * 1024, ge=1024)
+    """The largest image."""
+
+    @property
+    def database(self) -> str:
+        """The URL of the database: SQLite in the data folder by default."""
+        return self.database_url or f"sqlite+aiosqlite:///{self.data_folder / 'loop.sqlite'}"

@@ -1,0 +1,129 @@
+"""Where the loop keeps files: images and models, by key."""
+
+import asyncio
+import contextlib
+import hashlib
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Protocol
+
+from edgeloop import durable
+from edgeloop.errors import NotFound
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """A file as it was stored: its key, size and the SHA-256 of its bytes in hex."""
+
+    key: str
+    size_bytes: int
+    content_hash: str
+
+
+class ObjectStorage(Protocol):
+    """Files by key; a key is a relative path with forward slashes."""
+
+    async def put(self, key: str, source: IO[bytes] | bytes) -> StoredFile:
+        """Store the bytes, or those of a file from its start, durably; replaces what was there."""
+        ...
+
+    async def read(self, key: str) -> bytes:
+        """All bytes; raises NotFound."""
+        ...
+
+    def stream(self, key: str) -> AsyncIterator[bytes]:
+        """The bytes in chunks; raises NotFound."""
+        ...
+
+    async def exists(self, key: str) -> bool:
+        """Whether there are bytes under ``key``."""
+        ...
+
+    async def delete(self, key: str) -> None:
+        """Remove the bytes; it is no error if there are none."""
+        ...
+
+
+class FolderStorage:
+    """Object storage in a folder: one file per key, written whole or not at all."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    async def put(self, key: str, source: IO[bytes] | bytes) -> StoredFile:
+        """Store the bytes, or those of a file from its start, durably under ``key``."""
+        return await asyncio.to_thread(self._put, key, source)
+
+    async def read(self, key: str) -> bytes:
+        """All bytes; raises NotFound."""
+        return await asyncio.to_thread(self._existing(key).read_bytes)
+
+    async def stream(self, key: str) -> AsyncIterator[bytes]:
+        """The bytes in chunks of 1 MiB; raises NotFound."""
+        with self._existing(key).open("rb") as file:
+            while chunk := await asyncio.to_thread(file.read, 1 << 20):
+                yield chunk
+
+    async def exists(self, key: str) -> bool:
+        """Whether there are bytes under ``key``."""
+        return await asyncio.to_thread(self._path(key).is_file)
+
+    async def delete(self, key: str) -> None:
+        """Remove the bytes; it is no error if there are none."""
+        await asyncio.to_thread(durable.remove, self._path(key))
+
+    def prepare(self) -> int:
+        """Make the folder and remove the drafts that a killed process left; says how many.
+
+        Raises OSError where the folder cannot be written.
+        """
+        durable.make_folder(self._folder)
+        swept = durable.sweep(self._folder)
+        probe = self._folder / f"{durable.DRAFT_PREFIX}probe"
+        probe.touch()
+        probe.unlink()
+        return swept
+
+    def _put(self, key: str, source: IO[bytes] | bytes) -> StoredFile:
+        digest = hashlib.sha256()
+        size = 0
+        with self._draft_of(self._path(key)) as draft, draft.open("wb") as target:
+            for chunk in _chunks(source):
+                digest.update(chunk)
+                size += target.write(chunk)
+        return StoredFile(key, size, digest.hexdigest())
+
+    @contextlib.contextmanager
+    def _draft_of(self, target: Path) -> Iterator[Path]:
+        # All drafts lie in one folder: sweeping need not walk through a million images.
+        draft = self._folder / f"{durable.DRAFT_PREFIX}{uuid.uuid4().hex}"
+        try:
+            with durable.storage_errors(target):
+                durable.make_folder(target.parent)
+                yield draft
+                durable.publish(draft, target)
+        finally:
+            durable.remove(draft)
+
+    def _existing(self, key: str) -> Path:
+        path = self._path(key)
+        if not path.is_file():
+            raise NotFound(f"The storage has nothing under {key!r}.")
+        return path
+
+    def _path(self, key: str) -> Path:
+        parts = key.split("/")
+        if not all(parts) or any(part.startswith(".") for part in parts):
+            raise NotFound(f"{key!r} is no key of the storage.")
+        return self._folder.joinpath(*parts)
+
+
+def _chunks(source: IO[bytes] | bytes) -> Iterator[bytes]:
+    if isinstance(source, bytes):
+        yield source
+        return
+    source.seek(0)
+    while chunk := source.read(1 << 20):
+        yield chunk
