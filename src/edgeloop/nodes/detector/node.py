@@ -1,0 +1,125 @@
+"""DetectorNode: builds the parts of a detector and runs them."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from edgeloop import host
+from edgeloop.client import AsyncLoopClient, ClientSettings
+from edgeloop.nodes.contracts import Detector
+from edgeloop.nodes.detector.control import Control, Identity, Parts, Reporter
+from edgeloop.nodes.detector.outbox import Outbox
+from edgeloop.nodes.detector.pipeline import Pipeline
+from edgeloop.nodes.detector.routes import create_app
+from edgeloop.nodes.detector.selection import Band, Selector
+from edgeloop.nodes.detector.slot import ModelSlot
+from edgeloop.nodes.detector.updater import Updater
+from edgeloop.nodes.detector.uploader import Uploader
+from edgeloop.nodes.identity import node_id, only_node_in
+from edgeloop.nodes.model_store import ModelStore
+from edgeloop.nodes.settings import DetectorSettings
+
+log = logging.getLogger(__name__)
+
+
+class DetectorNode:
+    """Hosts a Detector: answers frames, uploads those worth a look, follows the loop's target.
+
+    Without arguments the settings come from the environment.
+    """
+
+    def __init__(
+        self,
+        detector_class: type[Detector],
+        settings: DetectorSettings | None = None,
+        *,
+        client_settings: ClientSettings | None = None,
+    ) -> None:
+        self._detector_class = detector_class
+        self.settings = settings or DetectorSettings()
+        self.client_settings = client_settings or ClientSettings()
+
+    def run(self) -> None:
+        """Serve until SIGINT or SIGTERM; raises ConfigError where the port is taken."""
+        host.refuse_unguarded_start()
+        host.show_log()
+        asyncio.run(self.serve())
+
+    async def serve(self, *, on_started: Callable[[int], None] | None = None) -> None:
+        """``run`` inside an event loop; ``on_started`` is told the port."""
+        with only_node_in(self.settings.folder):
+            async with AsyncLoopClient(self.client_settings) as client:
+                await self._serve(client, on_started)
+
+    async def _serve(
+        self, client: AsyncLoopClient, on_started: Callable[[int], None] | None
+    ) -> None:
+        settings = self.settings
+        parts = await asyncio.to_thread(self._build, client)
+        control = Control(self._identity(), parts)
+        reporter = Reporter(control, client, interval_s=settings.report_interval_s)
+        app = create_app(
+            parts.pipeline,
+            control,
+            max_request_bytes=settings.max_request_bytes,
+            has_backdoors=settings.use_backdoor_controls,
+        )
+        self._greet()
+        try:
+            await host.serve(
+                app,
+                host=settings.host,
+                port=settings.port,
+                tasks=(parts.updater.run, parts.uploader.run, reporter.run),
+                on_started=on_started,
+            )
+        finally:
+            await parts.slot.close()
+
+    def _build(self, client: AsyncLoopClient) -> Parts:
+        settings = self.settings
+        slot = ModelSlot(self._detector_class, max_waiting=settings.max_waiting)
+        store = ModelStore(settings.folder / "models", keep=settings.keep_models)
+        outbox = Outbox(settings.folder / "outbox", max_size=settings.max_outbox_size)
+        band = Band(settings.min_uncertain_threshold, settings.max_uncertain_threshold)
+        selector = Selector(band, memory_s=settings.memory_s)
+        updater = Updater(
+            slot,
+            store,
+            client,
+            mode=settings.version_control_default,
+            interval_s=settings.target_interval_s,
+        )
+        return Parts(
+            slot=slot,
+            store=store,
+            outbox=outbox,
+            pipeline=Pipeline(slot, selector, outbox),
+            uploader=Uploader(outbox, client),
+            updater=updater,
+        )
+
+    def _identity(self) -> Identity:
+        return Identity(
+            id=node_id(self.settings.folder, self.settings.name),
+            name=self.settings.name,
+            model_format=self._detector_class.model_format,
+            version=self.settings.version,
+        )
+
+    def _greet(self) -> None:
+        name, loop = self.settings.name, self.client_settings
+        if loop.organization and loop.project:
+            log.info(
+                "detector %s works for %s/%s at %s",
+                name,
+                loop.organization,
+                loop.project,
+                loop.base_url,
+            )
+        else:
+            log.warning(
+                "detector %s has no project, so it uploads nothing and follows no model: "
+                "set LOOP_ORGANIZATION and LOOP_PROJECT.",
+                name,
+            )
