@@ -1,0 +1,63 @@
+"""``edgeloop import``: datasets in files -> a project."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from edgeloop.cli.console import progress_bar, stderr, stdout
+from edgeloop.cli.options import Loop, Password, Username, client_settings, find_project
+from edgeloop.client import LoopClient
+from edgeloop.client.calls.images import image_ids
+from edgeloop.client.importing import ImportWish, check_files, import_files
+from edgeloop.formats import LabelledFolder, read_voc
+
+app = typer.Typer(help="Bring labelled images into a project.", no_args_is_help=True)
+
+
+@app.callback()
+def choose() -> None:
+    """Bring labelled images into a project."""
+
+
+@app.command()
+def voc(
+    folder: Annotated[Path, typer.Argument(help="A Pascal VOC folder.")],
+    project: Annotated[str, typer.Option(metavar="ORG/PROJECT")],
+    tag: Annotated[list[str] | None, typer.Option(help="A tag for all images.")] = None,
+    loop: Loop = None,
+    username: Username = None,
+    password: Password = None,
+) -> None:
+    """Import a Pascal VOC folder; its images become complete with their boxes."""
+    dataset = read_voc(folder)
+    wish = ImportWish(tags=tuple(tag or ()), source=folder.resolve().name)
+    with LoopClient(client_settings(loop, username, password)) as client:
+        record = find_project(client, project)
+        with progress_bar() as bar:
+            checking = bar.add_task("checking", total=len(dataset.images))
+            check_files(dataset.images, record, on_progress=lambda n: bar.advance(checking, n))
+            sending = bar.add_task("uploading", total=len(dataset.images))
+            before = set(client.send(image_ids(record.organization, record.name)))
+            sent = import_files(
+                client,
+                record,
+                dataset.images,
+                wish=wish,
+                on_progress=lambda n: bar.advance(sending, n),
+            )
+    _report(dataset, project, known=len(before.intersection(sent)))
+
+
+def _report(dataset: LabelledFolder, project: str, *, known: int) -> None:
+    boxes = sum(len(image.boxes) for image in dataset.images)
+    empty = sum(not image.boxes for image in dataset.images)
+    stdout.print(f"Imported {len(dataset.images)} images with {boxes} boxes into {project}.")
+    if known:
+        stdout.print(f"{known} of them were there already and stay as they are.")
+    if empty:
+        stdout.print(f"{empty} images have no box: they count as showing nothing.")
+    if dataset.faults:
+        stderr.print(f"Left out {len(dataset.faults)} broken parts:")
+        for fault in dataset.faults:
+            stderr.print(f"  {fault}", highlight=False)

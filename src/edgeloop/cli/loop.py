@@ -1,0 +1,58 @@
+"""``edgeloop loop``: serve the loop, reset a password."""
+
+import asyncio
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from edgeloop.cli.console import stderr, stdout
+from edgeloop.cli.flags import command_of
+from edgeloop.cli.options import needs_extra
+from edgeloop.loop.settings import LoopSettings
+
+app = typer.Typer(help="The self-hosted Learning Loop.", invoke_without_command=True)
+
+
+def serve(context: typer.Context, settings: LoopSettings) -> None:
+    """Serve the loop: REST, Socket.IO and web pages."""
+    if context.invoked_subcommand:
+        context.obj = settings
+        return
+    with needs_extra("loop"):
+        from edgeloop import host
+        from edgeloop.loop import create_app
+    host.run(
+        create_app(settings, on_password=_show_password),
+        host=settings.host,
+        port=settings.port,
+    )
+
+
+app.callback()(command_of(serve, {"settings": LoopSettings}))
+
+
+@app.command("reset-password")
+def reset(
+    context: typer.Context,
+    username: Annotated[str, typer.Argument(help="Whose password.")] = "admin",
+    data_folder: Annotated[
+        Path | None, typer.Option(help="Where the loop keeps its data (EDGELOOP_DATA_FOLDER).")
+    ] = None,
+) -> None:
+    """Give an account a new password, shown once; its sessions end."""
+    with needs_extra("loop"):
+        from edgeloop.loop import reset_password
+    before: LoopSettings = context.obj  # from flags that stood before the subcommand
+    settings = before.model_copy(update={"data_folder": data_folder}) if data_folder else before
+    password = asyncio.run(reset_password(settings, username))
+    stdout.print(f"The new password of {username} is {password}", highlight=False)
+
+
+def _show_password(password: str) -> None:
+    stderr.print(
+        f"First start: log in as admin with the password [bold]{password}[/] (shown only now; "
+        "edgeloop loop reset-password makes another one).",
+        highlight=False,
+        soft_wrap=True,
+    )

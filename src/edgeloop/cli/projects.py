@@ -1,0 +1,101 @@
+"""``edgeloop project``: create, list, open to devices, close."""
+
+from typing import Annotated
+
+import typer
+from rich.table import Column, Table
+
+from edgeloop.cli.console import stdout
+from edgeloop.cli.options import (
+    Loop,
+    Password,
+    Username,
+    client_settings,
+    find_project,
+    split_project,
+)
+from edgeloop.client import LoopClient
+from edgeloop.client.calls.projects import create_project, projects, update_project
+
+app = typer.Typer(help="The projects of a loop.", no_args_is_help=True)
+Project = Annotated[str, typer.Argument(metavar="ORG/PROJECT")]
+
+
+@app.command()
+def create(
+    project: Project,
+    category: Annotated[
+        list[str], typer.Option(help="A category's name, or NAME:TYPE (box, point). Repeatable.")
+    ],
+    open_to_devices: Annotated[
+        bool, typer.Option(help="Let detectors of other hosts in without a login.")
+    ] = False,
+    val_split: Annotated[
+        bool, typer.Option(help="Put 10 % of the images aside for validation.")
+    ] = False,
+    loop: Loop = None,
+    username: Username = None,
+    password: Password = None,
+) -> None:
+    """Create a project with its categories."""
+    organization, name = split_project(project)
+    with LoopClient(client_settings(loop, username, password)) as client:
+        client.send(
+            create_project(
+                organization,
+                name,
+                [_category(text) for text in category],
+                open_to_devices=open_to_devices,
+                has_val_split=val_split,
+            )
+        )
+    stdout.print(f"Created {project} with {len(category)} categories.")
+
+
+@app.command("list")
+def list_projects(loop: Loop = None, username: Username = None, password: Password = None) -> None:
+    """List all projects with their number of images by state."""
+    with LoopClient(client_settings(loop, username, password)) as client:
+        found = client.send(projects()).items
+    project_column = Column("project", no_wrap=True, overflow="fold")
+    table = Table(project_column, "categories", *_STATES, "devices")
+    for project in found:
+        counts = [str(project.image_counts.get(state, 0)) for state in _STATES]
+        names = ", ".join(category.name for category in project.categories)
+        access = "open" if project.open_to_devices else "same host only"
+        table.add_row(f"{project.organization}/{project.name}", names, *counts, access)
+    stdout.print(table)
+
+
+@app.command("open")
+def open_project(
+    project: Project, loop: Loop = None, username: Username = None, password: Password = None
+) -> None:
+    """Let detectors of other hosts upload and fetch models without a login."""
+    _set_open(project, open_to_devices=True, connection=(loop, username, password))
+    stdout.print(f"{project} is open to devices.")
+
+
+@app.command("close")
+def close_project(
+    project: Project, loop: Loop = None, username: Username = None, password: Password = None
+) -> None:
+    """Let only those in who log in, and detectors of the loop's own host."""
+    _set_open(project, open_to_devices=False, connection=(loop, username, password))
+    stdout.print(f"{project} is closed to devices of other hosts.")
+
+
+_STATES = ("inbox", "annotate", "review", "complete")
+
+
+def _set_open(
+    project: str, *, open_to_devices: bool, connection: tuple[str | None, str | None, str | None]
+) -> None:
+    with LoopClient(client_settings(*connection)) as client:
+        record = find_project(client, project)
+        client.send(update_project(record.id, open_to_devices=open_to_devices))
+
+
+def _category(text: str) -> dict[str, str]:
+    name, _, kind = text.partition(":")
+    return {"name": name, "type": kind or "box"}
