@@ -62,7 +62,7 @@ def test_all_else_takes_an_account_even_in_open_projects(
     caller: Caller, error: type[EdgeloopError]
 ) -> None:
     with pytest.raises(error, match="takes an account"):
-        access.check(caller, Right.WORK, address="zoo/cats", is_open=True)
+        access.check(caller, Right.READ, address="zoo/cats", is_open=True)
 
 
 @pytest.mark.parametrize(

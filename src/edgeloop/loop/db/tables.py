@@ -85,6 +85,38 @@ class SessionRow(Base):
     last_seen: Mapped[datetime]
 
 
+class TokenRow(Base):
+    """A token of an account for programs; only its hash is kept.
+
+    ``scopes`` are names of roles, or ``device``. With a project it counts there alone.
+    """
+
+    __tablename__ = "tokens"
+
+    id: Mapped[str] = _id()
+    account_id: Mapped[str] = _belongs_to("accounts", index=True)
+    project_id: Mapped[str | None] = _belongs_to("projects", index=True)
+    name: Mapped[str]
+    token_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    scopes: Mapped[list[Any]]
+    created: Mapped[datetime]
+    expires: Mapped[datetime | None]
+    last_used: Mapped[datetime | None]
+
+
+class MembershipRow(Base):
+    """The role of an account in an organization or, with ``project_id``, in one of its projects."""
+
+    __tablename__ = "memberships"
+
+    id: Mapped[str] = _id()
+    account_id: Mapped[str] = _belongs_to("accounts", index=True)
+    organization_id: Mapped[str] = _belongs_to("organizations", index=True)
+    project_id: Mapped[str | None] = _belongs_to("projects", index=True)
+    role: Mapped[str]
+    created: Mapped[datetime]
+
+
 class OrganizationRow(Base):
     """A group of projects; its id is the name in URLs."""
 
@@ -129,6 +161,7 @@ class CategoryRow(Base):
 class ImageRow(Base):
     """An image; its bytes lie in the storage under the hash of their content.
 
+    ``novelty`` is a score from outside; the higher, the less like the images known.
     ``frame_id`` is the sender's, or derived from bytes, ``created`` and ``source`` where none was
     sent: repeats are found by it. ``created`` is text as the sender gave it, ``received`` our time.
     """
@@ -150,6 +183,7 @@ class ImageRow(Base):
     split: Mapped[str]
     source: Mapped[str | None]
     camera_id: Mapped[str] = mapped_column(default="")
+    novelty: Mapped[float | None]
     created: Mapped[str | None]
     received: Mapped[datetime]
 

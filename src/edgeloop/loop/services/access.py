@@ -10,9 +10,17 @@ log = logging.getLogger(__name__)
 
 
 class Right(StrEnum):
-    """What can be asked for; ``WORK`` is all that has no name of its own."""
+    """What can be asked for."""
 
-    WORK = "work in the loop"
+    READ = "read the project's data"
+    ANNOTATE = "annotate"
+    TRAIN = "run trainings and report their results"
+    MANAGE_MODELS = "manage models"
+    DEPLOY = "deploy a model"
+    EDIT_PROJECT = "change the project"
+    DELETE_DATA = "delete data"
+    COMMAND_NODES = "command nodes"
+    ADMINISTER = "administer accounts and projects"
     UPLOAD_IMAGES = "upload images"
     LIST_MODELS = "list models"
     DOWNLOAD_MODEL = "download a model"
@@ -20,7 +28,15 @@ class Right(StrEnum):
     REPORT_DETECTOR = "report a detector"
 
 
-DEVICE_RIGHTS = frozenset(Right) - {Right.WORK}
+DEVICE_RIGHTS = frozenset(
+    {
+        Right.UPLOAD_IMAGES,
+        Right.LIST_MODELS,
+        Right.DOWNLOAD_MODEL,
+        Right.READ_DEPLOYMENT,
+        Right.REPORT_DETECTOR,
+    }
+)
 """What a device may do without an account, where its project is open to devices."""
 
 

@@ -72,7 +72,7 @@ async def by_ids(
 
 async def by_id(workspace: Workspace, image_id: str) -> Image:
     """One image; raises NotFound, Unauthenticated, Forbidden."""
-    access.check(workspace.caller, Right.WORK)
+    access.check(workspace.caller, Right.READ)
     row = await workspace.session.get(ImageRow, image_id)
     if row is None:
         raise NotFound(f"There is no image with the id {image_id}.")

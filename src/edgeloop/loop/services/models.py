@@ -42,7 +42,7 @@ async def get(workspace: Workspace, model_id: str) -> Model:
 
 async def row_of(workspace: Workspace, model_id: str) -> ModelRow:
     """The row of a model; raises NotFound."""
-    access.check(workspace.caller, Right.WORK)
+    access.check(workspace.caller, Right.READ)
     row = await workspace.session.get(ModelRow, model_id)
     if row is None:
         raise NotFound(f"There is no model {model_id}.")

@@ -70,7 +70,7 @@ async def list_by_id(
     workspace: Workspace, *, limit: int, after: str | None = None
 ) -> Sequence[KnownNode]:
     """Up to ``limit`` nodes in the order of their ids, those behind ``after``."""
-    access.check(workspace.caller, Right.WORK)
+    access.check(workspace.caller, Right.READ)
     query = select(NodeRow, ProjectRow.organization_id, ProjectRow.name).outerjoin(
         ProjectRow, NodeRow.project_id == ProjectRow.id
     )

@@ -67,7 +67,7 @@ class NewProject:
 
 
 async def by_names(
-    workspace: Workspace, organization: str, *, name: str, right: Right = Right.WORK
+    workspace: Workspace, organization: str, *, name: str, right: Right = Right.READ
 ) -> Project:
     """The project of these names for someone with this right; raises NotFound.
 
@@ -91,7 +91,7 @@ async def find(
     workspace: Workspace, *, organization: str | None = None, name: str | None = None
 ) -> tuple[Project, ...]:
     """All projects, or those of these names, by organization and name."""
-    access.check(workspace.caller, Right.WORK)
+    access.check(workspace.caller, Right.READ)
     query = select(ProjectRow).order_by(ProjectRow.organization_id, ProjectRow.name)
     if organization is not None:
         query = query.where(ProjectRow.organization_id == organization)
@@ -102,7 +102,7 @@ async def find(
 
 async def create(workspace: Workspace, new: NewProject) -> Project:
     """Add a project, its organization included; raises Unprocessable, Conflict."""
-    access.check(workspace.caller, Right.WORK)
+    access.check(workspace.caller, Right.READ)
     _check_names(new)
     session = workspace.session
     condition = (ProjectRow.organization_id == new.organization, ProjectRow.name == new.name)
@@ -159,7 +159,7 @@ async def image_counts(
 
 
 async def _row(workspace: Workspace, project_id: str) -> ProjectRow:
-    access.check(workspace.caller, Right.WORK)
+    access.check(workspace.caller, Right.READ)
     row = await workspace.session.get(ProjectRow, project_id)
     if row is None:
         raise NotFound(f"There is no project with the id {project_id}.")

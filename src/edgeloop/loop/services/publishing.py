@@ -59,7 +59,7 @@ async def publish(
     if not _FORMAT.fullmatch(upload.model_format):
         raise Unprocessable(f"{upload.model_format!r} is no name for a model format.")
     async with workspaces.read(caller) as workspace:
-        access.check(caller, Right.WORK)
+        access.check(caller, Right.READ)
         facts = await _facts(workspace, project, model_id=model_id)
     described = {**facts, "host": upload.loop_uri, "format": upload.model_format}
     async with _zipped(upload.files, described) as archive:

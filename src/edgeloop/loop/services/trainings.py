@@ -166,7 +166,7 @@ async def _described(workspace: Workspace, rows: Sequence[TrainingRow]) -> list[
 
 
 async def _row(workspace: Workspace, training_id: str) -> TrainingRow:
-    access.check(workspace.caller, Right.WORK)
+    access.check(workspace.caller, Right.READ)
     training = await workspace.session.get(TrainingRow, training_id)
     if training is None:
         raise NotFound(f"There is no training {training_id}.")
