@@ -82,9 +82,10 @@ async def by_names(
     return (await _with_categories(workspace, [row]))[0]
 
 
-async def by_id(workspace: Workspace, project_id: str) -> Project:
-    """The project of this id; raises NotFound, Unauthenticated, Forbidden."""
-    return (await _with_categories(workspace, [await _row(workspace, project_id)]))[0]
+async def by_id(workspace: Workspace, project_id: str, *, right: Right = Right.READ) -> Project:
+    """The project of this id for someone with this right; raises as ``by_names`` does."""
+    row = await _row(workspace, project_id, right=right)
+    return (await _with_categories(workspace, [row]))[0]
 
 
 async def find(
@@ -134,7 +135,7 @@ async def update(
     categories: Sequence[Category] = (),
 ) -> Project:
     """Change what is given. A category of a known id, or name, is changed; others are added."""
-    row = await _row(workspace, project_id)
+    row = await _row(workspace, project_id, right=Right.EDIT_PROJECT)
     if open_to_devices is not None:
         row.open_to_devices = open_to_devices
     if has_val_split is not None:
@@ -158,8 +159,8 @@ async def image_counts(
     return counts
 
 
-async def _row(workspace: Workspace, project_id: str) -> ProjectRow:
-    access.check(workspace.caller, Right.READ)
+async def _row(workspace: Workspace, project_id: str, *, right: Right) -> ProjectRow:
+    access.check(workspace.caller, right)
     row = await workspace.session.get(ProjectRow, project_id)
     if row is None:
         raise NotFound(f"There is no project with the id {project_id}.")
