@@ -127,7 +127,11 @@ class OrganizationRow(Base):
 
 
 class ProjectRow(Base):
-    """A project; ``name`` is unique in its organization and used in URLs."""
+    """A project; ``name`` is unique in its organization and used in URLs.
+
+    ``promoted_model_id`` is the model that new trainings start from. ``wanted_formats`` are those
+    that every model shall have: converters make the missing ones.
+    """
 
     __tablename__ = "projects"
     __table_args__ = (UniqueConstraint("organization_id", "name"),)
@@ -138,6 +142,8 @@ class ProjectRow(Base):
     open_to_devices: Mapped[bool] = mapped_column(default=False)
     has_val_split: Mapped[bool] = mapped_column(default=False)
     trainings_begun: Mapped[int] = mapped_column(default=0)
+    promoted_model_id: Mapped[str | None]
+    wanted_formats: Mapped[list[Any]] = mapped_column(default=list)
     created: Mapped[datetime]
 
 
@@ -225,8 +231,10 @@ class TrainingRow(Base):
     """A training: waiting, running, finished, failed, stopped or aborted.
 
     ``trainer_state`` is the wire's name of where the trainer is. ``wanted_trainer_id`` is the
-    trainer that was asked for, None for any; ``trainer_id`` the one that has it. ``wish`` is what
-    a person asked of a running training: ``stop``, ``abort`` or nothing.
+    trainer that was asked for, None for any; ``trainer_id`` the one that has it. ``model_format``
+    is what a trainer must offer to get it, empty for no matter what. ``rank`` orders those that
+    wait, the lowest first. ``wish`` is what a person asked of a running training: ``stop``,
+    ``abort`` or nothing.
     """
 
     __tablename__ = "trainings"
@@ -236,7 +244,9 @@ class TrainingRow(Base):
     project_id: Mapped[str] = _belongs_to("projects")
     number: Mapped[int]
     state: Mapped[str] = mapped_column(index=True)
+    rank: Mapped[int] = mapped_column(default=0)
     variant: Mapped[str] = mapped_column(default="")
+    model_format: Mapped[str] = mapped_column(default="")
     base_model_id: Mapped[str | None]
     hyperparameters: Mapped[dict[str, Any]]
     wanted_trainer_id: Mapped[str | None]
@@ -252,6 +262,16 @@ class TrainingRow(Base):
     created: Mapped[datetime]
     started: Mapped[datetime | None]
     ended: Mapped[datetime | None]
+
+
+class TrainingLogRow(Base):
+    """The end of a training's log, as its trainer told it last."""
+
+    __tablename__ = "training_logs"
+
+    training_id: Mapped[str] = _belongs_to("trainings", primary_key=True)
+    text: Mapped[str]
+    received: Mapped[datetime]
 
 
 class EpochRow(Base):
@@ -270,7 +290,8 @@ class ModelRow(Base):
     """A model; it has no version before its first files have arrived.
 
     ``counts`` are tp, fp and fn by category id as the trainer reported them; ``metrics`` are the
-    loop's own figures on the test split, computed from the model's detections.
+    loop's own figures on the test split, computed from the model's detections. ``retired`` is
+    since when it is not offered any more.
     """
 
     __tablename__ = "models"
@@ -288,6 +309,7 @@ class ModelRow(Base):
     train_images: Mapped[int | None]
     test_images: Mapped[int | None]
     comment: Mapped[str] = mapped_column(default="")
+    retired: Mapped[datetime | None]
     created: Mapped[datetime]
 
 
@@ -305,15 +327,40 @@ class ModelFileRow(Base):
 
 
 class DeploymentRow(Base):
-    """A deployment; the newest of a project is its target."""
+    """A deployment; the newest of a project is its target.
+
+    ``restores`` is the id of the deployment that a rollback went back to.
+    """
 
     __tablename__ = "deployments"
 
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
     project_id: Mapped[str] = _belongs_to("projects", index=True)
     model_id: Mapped[str] = _belongs_to("models")
+    restores: Mapped[int | None]
     author: Mapped[str] = mapped_column(default="")
     created: Mapped[datetime]
+
+
+class ConversionRow(Base):
+    """A model on its way to a format that it lacks: leased to a converter, or failed.
+
+    The id is that of the last lease. ``error`` is empty until it fails; then nobody gets it before
+    it is to be retried.
+    """
+
+    __tablename__ = "conversions"
+    __table_args__ = (UniqueConstraint("model_id", "target_format"),)
+
+    id: Mapped[str] = _id()
+    model_id: Mapped[str] = _belongs_to("models")
+    source_format: Mapped[str]
+    target_format: Mapped[str]
+    converter: Mapped[str] = mapped_column(default="")
+    attempts: Mapped[int] = mapped_column(default=0)
+    error: Mapped[str] = mapped_column(default="")
+    lease_until: Mapped[datetime]
+    updated: Mapped[datetime]
 
 
 class NodeRow(Base):
