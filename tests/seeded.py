@@ -30,7 +30,6 @@ from edgeloop.loop.services.projects import NewProject, Project
 from edgeloop.loop.services.publishing import Upload as ModelUpload
 from edgeloop.loop.services.queue import Match
 from edgeloop.loop.services.trainings import TrainingRequest
-from edgeloop.loop.services.uploads import Arrival
 from edgeloop.loop.services.workspace import Workspaces
 from edgeloop.loop.storage import FolderStorage
 from edgeloop.protocol.payloads.images import image_metadata_to_json
@@ -123,11 +122,7 @@ async def add_images(
         _pair(scene, project, state=state, model=model, quality=60 if again else 90)
         for scene in scenes
     ]
-    arrivals: Sequence[Arrival] = await uploads.receive(
-        loop.workspaces.storage, project, pairs=pairs
-    )
-    async with loop.workspaces.write(PERSON) as workspace:
-        await uploads.add(workspace, project, arrivals)
+    await uploads.receive(loop.workspaces, PERSON, project, pairs=pairs)
 
 
 def _pair(

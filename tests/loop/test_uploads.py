@@ -246,7 +246,7 @@ def test_a_loop_that_dies_between_bytes_and_rows_takes_the_repeat(
             with monkeypatch.context() as patch:
                 patch.setattr("edgeloop.loop.services.uploads.add", die)
                 assert (await post(client, pair(frame_id="f1"))).status_code == 507
-            assert len(stored_files(loop_settings)) == 1
+            assert stored_files(loop_settings) == []
             assert await stored_images(loop) == 0
             (receipt,) = await receipts(client, pair(frame_id="f1"))
             assert receipt["repeated"] is False

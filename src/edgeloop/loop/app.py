@@ -20,7 +20,7 @@ from edgeloop.loop.api.limits import BoundedBodies
 from edgeloop.loop.db.session import Database
 from edgeloop.loop.dispatch import Dispatcher
 from edgeloop.loop.events import ConnectedNodes, FleetServer
-from edgeloop.loop.services import accounts
+from edgeloop.loop.services import accounts, files
 from edgeloop.loop.services.fleet import NoFleet
 from edgeloop.loop.services.workspace import Caller, Workspaces
 from edgeloop.loop.settings import LoopSettings
@@ -64,6 +64,7 @@ def create_app(
             try:
                 await asyncio.to_thread(_sweep, storage, settings.data_folder)
                 await database.migrate()
+                await _settle(workspaces)
                 await _ensure_admin(workspaces, settings, on_password)
                 async with _running(fleet, dispatcher):
                     yield
@@ -149,6 +150,12 @@ def _sweep(storage: FolderStorage, folder: Path) -> None:
         swept = storage.prepare()
     if swept:
         log.info("Removed %d unfinished files of an earlier run", swept)
+
+
+async def _settle(workspaces: Workspaces) -> None:
+    settled = await files.settle_intents(workspaces)
+    if settled:
+        log.info("Removed %d files of requests that an earlier run did not finish", settled)
 
 
 @contextlib.contextmanager

@@ -3,14 +3,17 @@
 import asyncio
 import contextlib
 import hashlib
+import json
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Protocol
 
 from edgeloop import durable
 from edgeloop.errors import NotFound
+
+INTENT_PREFIX = ".intent-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,21 @@ class ObjectStorage(Protocol):
         """Remove the bytes; it is no error if there are none."""
         ...
 
+    async def intend(self, keys: Collection[str]) -> str:
+        """Note durably that these files are about to be stored or removed; returns a name for it.
+
+        What a killed process left undone is found by these notes, not by a walk through all files.
+        """
+        ...
+
+    async def fulfil(self, intent: str) -> None:
+        """Drop the note of this name: its files are as they shall be."""
+        ...
+
+    async def intents(self) -> Mapping[str, Sequence[str]]:
+        """The keys of all notes that were not dropped, by name."""
+        ...
+
 
 class FolderStorage:
     """Object storage in a folder: one file per key, written whole or not at all."""
@@ -73,6 +91,20 @@ class FolderStorage:
     async def delete(self, key: str) -> None:
         """Remove the bytes; it is no error if there are none."""
         await asyncio.to_thread(durable.remove, self._path(key))
+
+    async def intend(self, keys: Collection[str]) -> str:
+        """Note durably that these files are about to be stored or removed; returns its name."""
+        intent = f"{INTENT_PREFIX}{uuid.uuid4().hex}"
+        await asyncio.to_thread(durable.write_json, self._folder / intent, sorted(keys))
+        return intent
+
+    async def fulfil(self, intent: str) -> None:
+        """Drop a note; it is no error if it is gone."""
+        await asyncio.to_thread(durable.remove, self._folder / intent)
+
+    async def intents(self) -> Mapping[str, Sequence[str]]:
+        """The keys of all notes that were not dropped, by name."""
+        return await asyncio.to_thread(self._intents)
 
     def prepare(self) -> int:
         """Make the folder and remove the drafts that a killed process left; says how many.
@@ -106,6 +138,10 @@ class FolderStorage:
                 durable.publish(draft, target)
         finally:
             durable.remove(draft)
+
+    def _intents(self) -> dict[str, list[str]]:
+        notes = sorted(self._folder.glob(f"{INTENT_PREFIX}*"))
+        return {note.name: json.loads(note.read_bytes()) for note in notes}
 
     def _existing(self, key: str) -> Path:
         path = self._path(key)

@@ -159,9 +159,9 @@ async def upload(asking: Asking, request: Request, organization: str, name: str)
             workspace, organization, name=name, right=Right.UPLOAD_IMAGES
         )
     async with uploads_of(request, asking.parts.settings) as pairs:
-        arrivals = await uploads.receive(asking.parts.workspaces.storage, project, pairs=pairs)
-    async with asking.write() as workspace:
-        receipts = await uploads.add(workspace, project, arrivals)
+        receipts = await uploads.receive(
+            asking.parts.workspaces, asking.caller, project, pairs=pairs
+        )
     return {"items": [_receipt_to_json(receipt) for receipt in receipts]}
 
 

@@ -12,7 +12,7 @@ from sqlalchemy import Select, select, tuple_
 from edgeloop import imaging
 from edgeloop.errors import NotFound, Unprocessable
 from edgeloop.loop.db.tables import AnnotationsRow, ImageRow, ImageTagRow
-from edgeloop.loop.services import access
+from edgeloop.loop.services import access, files
 from edgeloop.loop.services.access import Right
 from edgeloop.loop.services.projects import Project
 from edgeloop.loop.services.workspace import Workspace
@@ -121,7 +121,7 @@ def matching(project: Project, which: ImageFilter) -> Select[ImageRow]:
 
 async def thumbnail(storage: ObjectStorage, image: Image) -> bytes:
     """A small JPEG of the image, made when it is asked for first."""
-    key = f"thumbs/{image.content_hash[:2]}/{image.content_hash}.jpg"
+    key = files.thumbnail_key(image.content_hash)
     if not await storage.exists(key):
         data = await content(storage, image)
         await storage.put(
@@ -132,12 +132,7 @@ async def thumbnail(storage: ObjectStorage, image: Image) -> bytes:
 
 async def content(storage: ObjectStorage, image: Image) -> bytes:
     """The JPEG as it was received."""
-    return await storage.read(image_key(image.content_hash))
-
-
-def image_key(content_hash: str) -> str:
-    """Where the storage keeps an image."""
-    return f"images/{content_hash[:2]}/{content_hash}.jpg"
+    return await storage.read(files.image_key(image.content_hash))
 
 
 async def _described(workspace: Workspace, rows: Sequence[ImageRow]) -> Sequence[Image]:

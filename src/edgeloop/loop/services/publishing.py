@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import re
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,9 +11,10 @@ from sqlalchemy import select
 
 from edgeloop.errors import NotFound, Overloaded, Unprocessable
 from edgeloop.loop.db.tables import ModelFileRow, ModelRow, TrainingRow
-from edgeloop.loop.services import access, models, trainings
+from edgeloop.loop.services import access, files, models, trainings
 from edgeloop.loop.services.access import Right
 from edgeloop.loop.services.archives import Archive, ReceivedFile, archive_of
+from edgeloop.loop.services.files import MODELS
 from edgeloop.loop.services.projects import Project
 from edgeloop.loop.services.trainings import TrainingState
 from edgeloop.loop.services.workspace import Caller, Workspace, Workspaces
@@ -63,12 +64,12 @@ async def publish(
         facts = await _facts(workspace, project, model_id=model_id)
     described = {**facts, "host": upload.loop_uri, "format": upload.model_format}
     async with _zipped(upload.files, described) as archive:
-        key = f"models/{model_id}/{upload.model_format}-{archive.content_hash[:16]}.zip"
-        stored = await workspaces.storage.put(key, archive.content)
-    async with workspaces.write(caller) as workspace:
-        replaced = await _record(workspace, upload.model_format, facts=facts, stored=stored)
-    if replaced:
-        await workspaces.storage.delete(replaced)
+        key = f"{MODELS}/{model_id}/{upload.model_format}-{archive.content_hash[:16]}.zip"
+        async with files.in_doubt(workspaces, [key]) as doubt:
+            stored = await workspaces.storage.put(key, archive.content)
+            async with workspaces.write(caller) as workspace:
+                replaced = await _record(workspace, upload.model_format, facts=facts, stored=stored)
+                await doubt.add(replaced)
     return model_id
 
 
@@ -121,14 +122,14 @@ async def _zipped(
 
 async def _record(
     workspace: Workspace, model_format: str, *, facts: Mapping[str, Any], stored: StoredFile
-) -> str | None:
-    """Returns the storage key of the zip that this one replaces."""
+) -> Collection[str]:
+    """Returns the storage key of the zip that this one replaces, if any."""
     model = await workspace.session.get_one(ModelRow, facts["id"])
     if model.version not in (None, facts["version"]):
         raise Overloaded(f"The model {model.id} got its version meanwhile: upload again.")
     model.version = facts["version"]
     row = await workspace.session.get(ModelFileRow, (model.id, model_format))
-    replaced = row.storage_key if row and row.storage_key != stored.key else None
+    replaced = [row.storage_key] if row else []
     if row is None:
         row = ModelFileRow(model_id=model.id, format=model_format)
         workspace.session.add(row)

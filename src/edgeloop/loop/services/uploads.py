@@ -15,12 +15,10 @@ from sqlalchemy import select
 from edgeloop import imaging
 from edgeloop.errors import ImageError, InputError, Unprocessable
 from edgeloop.loop.db.tables import ImageRow, ImageTagRow
-from edgeloop.loop.services import annotating, detections, splits
-from edgeloop.loop.services.images import image_key
+from edgeloop.loop.services import annotating, detections, files, splits
 from edgeloop.loop.services.projects import Project
 from edgeloop.loop.services.shapes import Canvas
-from edgeloop.loop.services.workspace import Workspace
-from edgeloop.loop.storage import ObjectStorage
+from edgeloop.loop.services.workspace import Caller, Workspace, Workspaces
 from edgeloop.protocol.payloads.images import read_image_metadata
 from edgeloop.types import ImageMetadata
 
@@ -58,24 +56,20 @@ class Receipt:
 
 
 async def receive(
-    storage: ObjectStorage, project: Project, *, pairs: Sequence[Upload]
-) -> tuple[Arrival, ...]:
-    """Check all images, then store the bytes of all; ``add`` makes them images of the project.
+    workspaces: Workspaces, caller: Caller, project: Project, *, pairs: Sequence[Upload]
+) -> tuple[Receipt, ...]:
+    """Store images, all or none: their bytes, then their rows.
 
     Raises Unprocessable or ImageError, naming the part, before anything was stored.
     """
-    arrivals = []
-    for upload in pairs:
-        try:
-            arrivals.append(await _checked(upload, project))
-        except InputError as error:
-            kind = ImageError if isinstance(error, ImageError) else Unprocessable
-            raise kind(f"{upload.name}: {error}") from error
-    for upload, arrival in zip(pairs, arrivals, strict=True):
-        key = image_key(arrival.content_hash)
-        if not await storage.exists(key):
-            await storage.put(key, await upload.read())
-    return tuple(arrivals)
+    arrivals = await _all_checked(pairs, project)
+    keys = [files.image_key(arrival.content_hash) for arrival in arrivals]
+    async with files.in_doubt(workspaces, keys):
+        for upload, key in zip(pairs, keys, strict=True):
+            if not await workspaces.storage.exists(key):
+                await workspaces.storage.put(key, await upload.read())
+        async with workspaces.write(caller) as workspace:
+            return await add(workspace, project, arrivals)
 
 
 async def add(
@@ -91,6 +85,17 @@ async def add(
             known[frame_id] = await _add(workspace, project, arrival, number=number)
         receipts.append(Receipt(known[frame_id], frame_id, repeated))
     return tuple(receipts)
+
+
+async def _all_checked(pairs: Sequence[Upload], project: Project) -> tuple[Arrival, ...]:
+    arrivals = []
+    for upload in pairs:
+        try:
+            arrivals.append(await _checked(upload, project))
+        except InputError as error:
+            kind = ImageError if isinstance(error, ImageError) else Unprocessable
+            raise kind(f"{upload.name}: {error}") from error
+    return tuple(arrivals)
 
 
 async def _checked(upload: Upload, project: Project) -> Arrival:

@@ -2,13 +2,14 @@
 
 import contextlib
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from edgeloop.loop.db.session import Database
 from edgeloop.loop.services.fleet import Fleet
+from edgeloop.loop.services.holders import Holders
 from edgeloop.loop.storage import ObjectStorage
 
 
@@ -51,6 +52,7 @@ class Workspaces:
     storage: ObjectStorage
     fleet: Fleet
     clock: Callable[[], datetime]
+    holders: Holders = field(default_factory=Holders)
 
     @contextlib.asynccontextmanager
     async def read(self, caller: Caller | None = None) -> AsyncIterator[Workspace]:
