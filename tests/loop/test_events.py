@@ -1,8 +1,7 @@
 """Socket.IO: real clients speak with a served loop."""
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import httpx
@@ -18,69 +17,10 @@ from edgeloop.protocol import events, routes
 from edgeloop.protocol.payloads.nodes import acknowledgement
 from edgeloop.protocol.routes import V1
 from loops import ServedLoop
+from sockets import Node, connected, run
 
 IDLE = {"id": "t1", "name": "gpu", "state": "idle"}
 BUSY = {**IDLE, "state": "running", "context": {"organization": "zoo", "project": "cats"}}
-Story = Callable[[httpx.AsyncClient], Awaitable[None]]
-
-
-def run(loop: ServedLoop, story: Story) -> None:
-    """A story of a logged-in client and the project zoo/cats."""
-
-    async def whole() -> None:
-        async with httpx.AsyncClient(base_url=loop.url, timeout=60) as client:
-            form = {"username": loop.username, "password": loop.password}
-            assert (await client.post(routes.LOGIN, data=form)).is_success
-            body = {"organization": "zoo", "name": "cats", "categories": [{"name": "cat"}]}
-            assert (await client.post(f"{V1}/projects", json=body)).is_success
-            await story(client)
-
-    asyncio.run(whole())
-
-
-class Node:
-    """A node's socket; keeps what it was sent and answers with ``answer``."""
-
-    def __init__(self) -> None:
-        self.socket = socketio.AsyncClient(reconnection=False)
-        self.commands: asyncio.Queue[tuple[Any, ...]] = asyncio.Queue()
-        self.answer: Any = acknowledgement()
-        self.socket.on("*", self._hear)
-
-    async def call(self, event: str, *arguments: Any) -> Any:
-        """The loop's answer to an event."""
-        return await self.socket.call(event, arguments, timeout=30)
-
-    async def _hear(self, event: str, *arguments: Any) -> Any:
-        self.commands.put_nowait((event, *arguments))
-        return self.answer
-
-
-@contextlib.asynccontextmanager
-async def connected(
-    client: httpx.AsyncClient,
-    *,
-    kind: str = "trainer",
-    cookie: str | None = None,
-    transports: tuple[str, ...] = ("polling", "websocket"),
-) -> AsyncIterator[Node]:
-    """A node with the client's session, or with another cookie."""
-    if cookie is None:
-        cookie = "; ".join(f"{name}={value}" for name, value in client.cookies.items())
-    node = Node()
-    headers = {"organization": "", "project": "", "nodeType": kind}
-    try:
-        await node.socket.connect(
-            str(client.base_url),
-            headers=headers | ({"Cookie": cookie} if cookie else {}),
-            socketio_path=routes.SOCKET,
-            transports=list(transports),
-            wait_timeout=10,
-        )
-        yield node
-    finally:
-        await node.socket.disconnect()
-        await node.socket.eio.disconnect()
 
 
 async def begin(client: httpx.AsyncClient) -> str:

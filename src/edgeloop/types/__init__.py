@@ -29,11 +29,16 @@ from edgeloop.types.images import (
     UploadWish,
     new_frame_id,
 )
+from edgeloop.types.inputs import (
+    UserEvent,
+    UserInput,
+)
 from edgeloop.types.models import (
     LocalModel,
     ModelInformation,
 )
 from edgeloop.types.nodes import (
+    AnnotatorStatus,
     DeploymentTarget,
     DetectorStatus,
     OperationMode,
@@ -51,6 +56,7 @@ from edgeloop.types.trainings import (
 __all__ = [
     "DEFAULT_COLOR",
     "Annotations",
+    "AnnotatorStatus",
     "AnyDetection",
     "BoxAnnotation",
     "BoxDetection",
@@ -81,5 +87,7 @@ __all__ = [
     "TrainerStatus",
     "TrainingTask",
     "UploadWish",
+    "UserEvent",
+    "UserInput",
     "new_frame_id",
 ]

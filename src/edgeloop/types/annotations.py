@@ -25,10 +25,11 @@ class PointAnnotation:
 
 @dataclass(frozen=True, slots=True)
 class SegmentationAnnotation:
-    """A closed polygon of (x, y) pixels."""
+    """A closed polygon of (x, y) pixels; ``id`` is the one that its maker gave it, if any."""
 
     category_id: str
     points: tuple[tuple[float, float], ...]
+    id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

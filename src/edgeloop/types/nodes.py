@@ -71,6 +71,18 @@ class TrainerStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class AnnotatorStatus:
+    """An annotator's report; ``capabilities`` are the kinds of shapes that it can make."""
+
+    id: str
+    name: str
+    state: str = "online"
+    uptime_s: float = 0.0
+    errors: Mapping[str, str] = field(default_factory=dict)
+    capabilities: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class DeploymentTarget:
     """The model that the detectors of a project shall run."""
 

@@ -6,15 +6,43 @@ from fastapi import APIRouter
 
 from edgeloop.loop.api.context import Asking
 from edgeloop.loop.api.paging import Limit, page
-from edgeloop.loop.services import deployments, nodes, projects
+from edgeloop.loop.services import commands, deployments, nodes, projects
 from edgeloop.loop.services.access import Right
+from edgeloop.loop.services.commands import Gesture
 from edgeloop.loop.services.nodes import KnownNode
 from edgeloop.protocol.payloads.nodes import DetectorStatusPayload
+from edgeloop.protocol.payloads.parsing import Payload
 from edgeloop.protocol.routes import API, V1
+from edgeloop.types import UserEvent
 
 router = APIRouter()
 clients = APIRouter()
 """Routes below an organization: registered after all fixed paths."""
+
+
+class GestureBody(Payload):
+    """What a person did on an image, at whole pixels."""
+
+    frontend_id: str
+    image_id: str
+    category_id: str
+    event: UserEvent
+    x: int
+    y: int
+    key_up: str | None = None
+    key_down: str | None = None
+    epsilon: float | None = None
+    is_shift_pressed: bool | None = None
+
+    def to_type(self) -> Gesture:
+        """The gesture as a value."""
+        return Gesture(**self.model_dump())
+
+
+class LeaveBody(Payload):
+    """Which page was closed."""
+
+    frontend_id: str
 
 
 @router.get(f"{V1}/nodes")
@@ -23,6 +51,29 @@ async def list_all(asking: Asking, limit: Limit = 100, after: str | None = None)
     async with asking.read() as workspace:
         found = await nodes.list_by_id(workspace, limit=limit + 1, after=after)
     return page(found, limit=limit, encode=_to_json, cursor=lambda node: node.row.id)
+
+
+@router.post(f"{V1}/nodes/{{node_id}}/restart")
+async def restart(asking: Asking, node_id: str) -> dict[str, Any]:
+    """Let a connected node end, so that its supervisor starts it afresh."""
+    await commands.restart(asking.parts.workspaces, asking.caller, node_id=node_id)
+    return {}
+
+
+@router.post(f"{V1}/nodes/{{node_id}}/user_input")
+async def handle_user_input(asking: Asking, node_id: str, body: GestureBody) -> dict[str, str]:
+    """Pass an event of mouse or keyboard on to an annotator; it answers with an SVG."""
+    workspaces = asking.parts.workspaces
+    svg = await commands.gesture(workspaces, asking.caller, node_id=node_id, made=body.to_type())
+    return {"svg": svg}
+
+
+@router.post(f"{V1}/nodes/{{node_id}}/user_logout")
+async def log_user_out(asking: Asking, node_id: str, body: LeaveBody) -> dict[str, Any]:
+    """Tell an annotator that the page of a person was closed."""
+    workspaces = asking.parts.workspaces
+    await commands.leave(workspaces, asking.caller, node_id=node_id, frontend_id=body.frontend_id)
+    return {}
 
 
 @clients.post(f"{API}/{{organization}}/projects/{{name}}/detectors")

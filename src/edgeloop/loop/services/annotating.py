@@ -10,7 +10,7 @@ from edgeloop.loop.services.projects import Project
 from edgeloop.loop.services.shapes import Canvas
 from edgeloop.loop.services.workspace import Workspace
 from edgeloop.protocol.payloads.annotations import annotations_to_json
-from edgeloop.types import Annotations, ImageState, Split
+from edgeloop.types import Annotations, ImageState, SegmentationAnnotation, Split
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +50,23 @@ async def annotate(
     row.split = change.split or row.split
     await workspace.session.flush()
     return await images.by_id(workspace, row.id)
+
+
+async def put_segmentation(
+    workspace: Workspace, project: Project, *, image_id: str, made: SegmentationAnnotation
+) -> Image:
+    """Add a polygon to an image of the project, or put it in the place of the one with its id.
+
+    Without an area it takes that one away. Raises NotFound, and Unprocessable as ``annotate`` does.
+    """
+    image = await images.in_project(workspace, project, image_id=image_id)
+    present = image.record.annotations
+    kept = tuple(s for s in present.segmentations if not made.id or s.id != made.id)
+    new = (made,) if len(made.points) > 2 else ()
+    if kept + new == present.segmentations:
+        return image
+    changed = replace(present, segmentations=kept + new)
+    return await annotate(workspace, project, image=image, change=Change(changed))
 
 
 def put(workspace: Workspace, image_id: str, *, annotations: Annotations, version: int) -> None:

@@ -12,11 +12,12 @@ from edgeloop.loop.db.tables import NodeRow, ProjectRow
 from edgeloop.loop.services import access
 from edgeloop.loop.services.access import Right
 from edgeloop.loop.services.workspace import Workspace
-from edgeloop.protocol.payloads.nodes import detector_status_to_json
-from edgeloop.types import DetectorStatus
+from edgeloop.protocol.payloads.nodes import annotator_status_to_json, detector_status_to_json
+from edgeloop.types import AnnotatorStatus, DetectorStatus
 
 TRAINER = "trainer"
 DETECTOR = "detector"
+ANNOTATOR = "annotator"
 ONLINE_FOR = {TRAINER: timedelta(seconds=30), DETECTOR: timedelta(seconds=75)}
 
 
@@ -46,6 +47,12 @@ async def heard_from_detector(
 ) -> NodeRow:
     """Remember a detector's report; raises Conflict where the id is another kind of node's."""
     report = Report(status.id, DETECTOR, status.name, project_id, detector_status_to_json(status))
+    return await remember(workspace, report)
+
+
+async def heard_from_annotator(workspace: Workspace, status: AnnotatorStatus) -> NodeRow:
+    """Remember an annotator's report; raises Conflict where the id is another kind of node's."""
+    report = Report(status.id, ANNOTATOR, status.name, None, annotator_status_to_json(status))
     return await remember(workspace, report)
 
 

@@ -31,6 +31,7 @@ class _Point(_Annotation):
 
 
 class _Segmentation(_Annotation):
+    id: Text = ""
     shape: Polygon
 
 
@@ -63,12 +64,25 @@ class AnnotationsPayload(Payload):
                 if category(point)
             ),
             segmentations=tuple(
-                SegmentationAnnotation(category(item), item.shape.to_type())
+                SegmentationAnnotation(category(item), item.shape.to_type(), item.id)
                 for item in self.segmentation_annotations
                 if category(item)
             ),
             classification=(category(whole) or None) if whole else None,
         )
+
+
+class SegmentationReportPayload(Payload):
+    """What ``update_segmentation_annotation`` carries: a polygon that an annotator made."""
+
+    id: Text = ""
+    image_id: str
+    category_id: str
+    shape: Polygon
+
+    def to_type(self) -> SegmentationAnnotation:
+        """The polygon as a value."""
+        return SegmentationAnnotation(self.category_id, self.shape.to_type(), self.id)
 
 
 def read_annotations(value: Any, ids_by_name: Mapping[str, str] | None = None) -> Annotations:
@@ -94,7 +108,11 @@ def annotations_to_json(annotations: Annotations) -> dict[str, Any]:
             for point in annotations.points
         ],
         "segmentation_annotations": [
-            {"category_id": item.category_id, "shape": polygon_to_json(item.points)}
+            {
+                "category_id": item.category_id,
+                "shape": polygon_to_json(item.points),
+                **({"id": item.id} if item.id else {}),
+            }
             for item in annotations.segmentations
         ],
         "classification_annotation": (

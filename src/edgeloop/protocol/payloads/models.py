@@ -77,3 +77,8 @@ class DeploymentTargetPayload(Payload):
     def to_type(self) -> DeploymentTarget:
         """The target as a value."""
         return DeploymentTarget(model_id=self.model_uuid, version=self.version)
+
+
+def announced_target_to_json(target: DeploymentTarget) -> dict[str, str]:
+    """The target as the answer to ``update_detector`` carries it."""
+    return {"target_model_id": target.model_id, "target_model_version": target.version}

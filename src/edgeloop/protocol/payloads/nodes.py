@@ -2,10 +2,10 @@
 
 from typing import Annotated, Any
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, AliasChoices, Field
 
 from edgeloop.protocol.payloads.parsing import Payload, Text
-from edgeloop.types import DetectorStatus, OperationMode, TrainerStatus
+from edgeloop.types import AnnotatorStatus, DetectorStatus, OperationMode, TrainerStatus
 
 _FAR = 1e10  # some 300 years in seconds
 
@@ -20,9 +20,12 @@ Amount = Annotated[float | None, AfterValidator(_plausible)]
 
 
 class DetectorStatusPayload(Payload):
-    """What a detector posts; ``outbox_depth`` is edgeloop's own."""
+    """What a detector posts, or says by ``update_detector`` where ``uuid`` is called ``id``.
 
-    uuid: str
+    ``outbox_depth`` is edgeloop's own.
+    """
+
+    uuid: str = Field(validation_alias=AliasChoices("uuid", "id"))
     name: Text = ""
     state: Text = ""
     uptime: Amount = None
@@ -135,6 +138,40 @@ def trainer_status_to_json(status: TrainerStatus) -> dict[str, Any]:
         "context": context if status.project else None,
         "model_format": status.model_format,
         "skipped_image_count": status.skipped_images,
+    }
+
+
+class AnnotatorStatusPayload(Payload):
+    """What ``update_annotation_node`` carries."""
+
+    id: str
+    name: Text = ""
+    state: Text = ""
+    uptime: Amount = None
+    errors: dict[str, str] = {}
+    capabilities: list[str] = []
+
+    def to_type(self) -> AnnotatorStatus:
+        """The status as a value."""
+        return AnnotatorStatus(
+            id=self.id,
+            name=self.name,
+            state=self.state or "online",
+            uptime_s=self.uptime or 0.0,
+            errors=self.errors,
+            capabilities=tuple(self.capabilities),
+        )
+
+
+def annotator_status_to_json(status: AnnotatorStatus) -> dict[str, Any]:
+    """What an annotator reports to the loop."""
+    return {
+        "id": status.id,
+        "name": status.name,
+        "state": status.state,
+        "uptime": status.uptime_s,
+        "errors": dict(status.errors),
+        "capabilities": list(status.capabilities),
     }
 
 

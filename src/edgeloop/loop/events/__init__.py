@@ -1,0 +1,6 @@
+"""Socket.IO: what nodes report comes in, commands go out."""
+
+from edgeloop.loop.events.connected import ConnectedNodes
+from edgeloop.loop.events.server import FleetServer
+
+__all__ = ["ConnectedNodes", "FleetServer"]
