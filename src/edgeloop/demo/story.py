@@ -126,7 +126,7 @@ class Story:
         for tag in filter(None, self.material.test):
             parts[tag] = self.stage.send(evaluation(model.id, tag=tag)).map50
         return ModelFigures(
-            version=model.version,
+            version=model.version or "",
             images=model.train_images or 0,
             iterations=iterations,
             map50=whole.map50 or 0.0,

@@ -43,7 +43,7 @@ def tell(
     )
     story.deploy(second)
     after_ms = story.ms_per_image()
-    draw_before_and_after(story, (first.version, second.version), target=folder / PICTURE)
+    draw_before_and_after(story, (before.version, after.version), target=folder / PICTURE)
     control = run_controls(story, first, labelled=labelled) if plan.with_control else ()
     models = (before.with_ms(before_ms), after.with_ms(after_ms))
     result = StoryResult(plan.seed, models, control)

@@ -16,6 +16,7 @@ from edgeloop.loop import ui
 from edgeloop.loop.api import accounts as account_routes
 from edgeloop.loop.api import failures, images, models, nodes, projects, trainings
 from edgeloop.loop.api.context import Parts, context_of, provide
+from edgeloop.loop.api.documented import DocumentedApp
 from edgeloop.loop.api.limits import BoundedBodies
 from edgeloop.loop.db.session import Database
 from edgeloop.loop.dispatch import Dispatcher
@@ -71,7 +72,7 @@ def create_app(
             finally:
                 await database.close()
 
-    app = FastAPI(
+    app = DocumentedApp(
         title="edgeloop",
         version=__version__,
         lifespan=lifespan,

@@ -1,22 +1,24 @@
 """What the loop tells people and programs of its resources."""
 
-from typing import Any
+from typing import Annotated, Any
 
 from edgeloop.protocol.payloads.categories import CategoryPayload
-from edgeloop.protocol.payloads.parsing import Payload
+from edgeloop.protocol.payloads.parsing import Moment, Payload, Uuid, shown
+
+_CATEGORY = "3e0f6c2a-7d0b-4b7e-8f43-0b9a2f3d5c61"
 
 
 class ProjectRecord(Payload):
     """A project."""
 
-    id: str
-    organization: str
-    name: str
+    id: Uuid
+    organization: Annotated[str, shown("acme")]
+    name: Annotated[str, shown("cups")]
     categories: list[CategoryPayload]
     open_to_devices: bool
     has_val_split: bool
-    created: str
-    image_counts: dict[str, int]
+    created: Moment
+    image_counts: Annotated[dict[str, int], shown({"inbox": 120, "complete": 410})]
 
     def category_ids(self) -> dict[str, str]:
         """Category ids by name."""
@@ -26,25 +28,25 @@ class ProjectRecord(Payload):
 class TrainingRecord(Payload):
     """A training; ``state`` is queued, running, finished, failed, stopped or aborted."""
 
-    id: str
-    project_id: str
-    number: int
-    state: str
-    variant: str
-    base_model_id: str | None
-    hyperparameters: dict[str, Any]
-    trainer_id: str | None
-    trainer_name: str
-    trainer_state: str | None
-    progress: float | None
-    errors: dict[str, str]
-    train_images: int | None
-    test_images: int | None
+    id: Uuid
+    project_id: Uuid
+    number: Annotated[int, shown(3)]
+    state: Annotated[str, shown("running")]
+    variant: Annotated[str, shown("small")]
+    base_model_id: Uuid | None
+    hyperparameters: Annotated[dict[str, Any], shown({"epochs": 50})]
+    trainer_id: Uuid | None
+    trainer_name: Annotated[str, shown("workstation")]
+    trainer_state: Annotated[str | None, shown("running")]
+    progress: Annotated[float | None, shown(0.42)]
+    errors: Annotated[dict[str, str], shown({"upload_model": "The loop does not answer."})]
+    train_images: Annotated[int | None, shown(330)]
+    test_images: Annotated[int | None, shown(80)]
     skipped_images: int
-    created: str
-    started: str | None
-    ended: str | None
-    model_id: str | None
+    created: Moment
+    started: Moment | None
+    ended: Moment | None
+    model_id: Uuid | None
 
     @property
     def has_ended(self) -> bool:
@@ -55,57 +57,69 @@ class TrainingRecord(Payload):
 class EpochRecord(Payload):
     """The figures of one epoch."""
 
-    number: int
-    of: int
-    metrics: dict[str, float]
+    number: Annotated[int, shown(21)]
+    of: Annotated[int, shown(50)]
+    metrics: Annotated[dict[str, float], shown({"loss": 0.41, "map50": 0.83})]
 
 
 class ModelRecord(Payload):
-    """A model with files."""
+    """A model; it has no version before its first files have arrived."""
 
-    id: str
-    version: str
-    formats: list[str]
-    training_id: str | None
-    training_number: int | None
-    base_model_id: str | None
-    counts: dict[str, Any]
-    metrics: dict[str, Any]
-    best_epoch: int | None
-    train_images: int | None
-    test_images: int | None
-    comment: str
-    created: str
+    id: Uuid
+    version: Annotated[str | None, shown("3.0")]
+    formats: Annotated[list[str], shown(["onnx", "torch"])]
+    training_id: Uuid | None
+    training_number: Annotated[int | None, shown(3)]
+    base_model_id: Uuid | None
+    counts: Annotated[dict[str, Any], shown({_CATEGORY: {"tp": 77, "fp": 4, "fn": 6}})]
+    metrics: Annotated[dict[str, Any], shown({"map50": 0.91, "map50_95": 0.63, "images": 80})]
+    best_epoch: Annotated[int | None, shown(47)]
+    train_images: Annotated[int | None, shown(330)]
+    test_images: Annotated[int | None, shown(80)]
+    comment: Annotated[str, shown("for the night shift")]
+    created: Moment
     deployed: bool
 
 
 class EvaluationRecord(Payload):
     """A model's figures on annotated images, 0..1; None where the images show nothing of it."""
 
-    map50: float | None
-    map50_95: float | None
-    images: int
-    per_category: dict[str, dict[str, float | None]] = {}  # noqa: RUF012 - pydantic copies it
-    counts: dict[str, dict[str, int]] = {}  # noqa: RUF012 - pydantic copies it
+    map50: Annotated[float | None, shown(0.91)]
+    map50_95: Annotated[float | None, shown(0.63)]
+    images: Annotated[int, shown(80)]
+    confidence: Annotated[float | None, shown(0.45)] = None
+    per_category: Annotated[
+        dict[str, dict[str, float | None]], shown({_CATEGORY: {"ap50": 0.91, "ap50_95": 0.63}})
+    ] = {}  # noqa: RUF012 - pydantic copies it
+    counts: Annotated[
+        dict[str, dict[str, int]], shown({_CATEGORY: {"tp": 77, "fp": 4, "fn": 6}})
+    ] = {}  # noqa: RUF012 - pydantic copies it
+    confusion: Annotated[list[list[int]], shown([[77, 6], [4, 0]])] = []  # noqa: RUF012 - pydantic copies it
 
 
 class DeploymentRecord(Payload):
     """Which model is deployed since when, and by whom."""
 
-    model_id: str
-    version: str
-    created: str
-    author: str
+    model_id: Uuid
+    version: Annotated[str, shown("3.0")]
+    created: Moment
+    author: Annotated[str, shown("ada")]
 
 
 class NodeRecord(Payload):
     """A node that was heard from."""
 
-    id: str
-    kind: str
-    name: str
-    organization: str | None
-    project: str | None
-    online: bool
-    last_seen: str
-    status: dict[str, Any]
+    id: Uuid
+    kind: Annotated[str, shown("detector")]
+    name: Annotated[str, shown("cell-1")]
+    organization: Annotated[str | None, shown("acme")]
+    project: Annotated[str | None, shown("cups")]
+    online: Annotated[bool, shown(True)]
+    last_seen: Moment
+    status: Annotated[dict[str, Any], shown({"operation_mode": "idle", "current_model": "3.0"})]
+
+
+class SvgRecord(Payload):
+    """What an annotator draws over an image."""
+
+    svg: Annotated[str, shown('<circle cx="120" cy="64" r="4"/>')]

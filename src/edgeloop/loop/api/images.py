@@ -8,6 +8,7 @@ from pydantic import Field
 
 from edgeloop.errors import Unprocessable
 from edgeloop.loop.api.context import Asking
+from edgeloop.loop.api.documented import answers, page_of
 from edgeloop.loop.api.forms import uploads_of
 from edgeloop.loop.api.paging import Limit, page
 from edgeloop.loop.services import annotating, detections, images, projects, uploads
@@ -20,7 +21,8 @@ from edgeloop.loop.services.uploads import Receipt
 from edgeloop.protocol.payloads.annotations import AnnotationsPayload
 from edgeloop.protocol.payloads.categories import category_to_json
 from edgeloop.protocol.payloads.detections import DetectionsPayload, detections_to_json
-from edgeloop.protocol.payloads.images import image_record_to_json
+from edgeloop.protocol.payloads.images import ImageRecordPayload, image_record_to_json
+from edgeloop.protocol.payloads.parsing import shown
 from edgeloop.protocol.routes import API, V1
 from edgeloop.types import Detections, ImageState, Split
 
@@ -35,9 +37,9 @@ MAX_IDS = 1000
 class ChangeBody(AnnotationsPayload):
     """What of an image is to be changed; annotations of all kinds together, if of any."""
 
-    state: ImageState | None = None
+    state: Annotated[ImageState | None, shown("complete")] = None
     set: Split | None = None
-    version: int | None = None
+    version: Annotated[int | None, shown(3)] = None
 
     def to_change(self, ids_by_name: Mapping[str, str]) -> Change:
         """The change as a value; raises Unprocessable for a category that nobody knows."""
@@ -63,7 +65,7 @@ class SightingBody(DetectionsPayload):
         return Sighting(self.image_id or "", self.to_detections(), self.model_name or "")
 
 
-@router.get(f"{V1}/projects/{{project_id}}/images")
+@router.get(f"{V1}/projects/{{project_id}}/images", **answers(page_of(ImageRecordPayload)))
 async def list_oldest_first(  # noqa: PLR0913 - the query's parameters
     asking: Asking,
     project_id: str,
@@ -82,14 +84,14 @@ async def list_oldest_first(  # noqa: PLR0913 - the query's parameters
     return page(found, limit=limit, encode=_to_json, cursor=lambda image: image.record.id)
 
 
-@router.get(f"{V1}/images/{{image_id}}")
+@router.get(f"{V1}/images/{{image_id}}", **answers(ImageRecordPayload))
 async def get(asking: Asking, image_id: str) -> dict[str, Any]:
     """One image."""
     async with asking.read() as workspace:
         return _to_json(await images.by_id(workspace, image_id))
 
 
-@router.get(f"{V1}/images/{{image_id}}/file")
+@router.get(f"{V1}/images/{{image_id}}/file", **answers(media_type="image/jpeg"))
 async def get_file(asking: Asking, image_id: str) -> Response:
     """The JPEG as it was received."""
     async with asking.read() as workspace:
@@ -97,7 +99,7 @@ async def get_file(asking: Asking, image_id: str) -> Response:
     return _jpeg(await images.content(asking.parts.workspaces.storage, image))
 
 
-@router.get(f"{V1}/images/{{image_id}}/thumbnail")
+@router.get(f"{V1}/images/{{image_id}}/thumbnail", **answers(media_type="image/jpeg"))
 async def get_thumbnail(asking: Asking, image_id: str) -> Response:
     """A small JPEG."""
     async with asking.read() as workspace:
@@ -105,7 +107,7 @@ async def get_thumbnail(asking: Asking, image_id: str) -> Response:
     return _jpeg(await images.thumbnail(asking.parts.workspaces.storage, image))
 
 
-@router.get(f"{V1}/images/{{image_id}}/detections")
+@router.get(f"{V1}/images/{{image_id}}/detections", **answers(page_of(SightingBody)))
 async def get_detections(asking: Asking, image_id: str) -> dict[str, Any]:
     """What each model saw in the image."""
     async with asking.read() as workspace:
@@ -115,7 +117,7 @@ async def get_detections(asking: Asking, image_id: str) -> dict[str, Any]:
     return {"items": items, "next": None}
 
 
-@router.put(f"{V1}/images/{{image_id}}/annotations")
+@router.put(f"{V1}/images/{{image_id}}/annotations", **answers(ImageRecordPayload, errors=(409,)))
 async def annotate(asking: Asking, image_id: str, body: ChangeBody) -> dict[str, Any]:
     """Change annotations, state and split of an image."""
     async with asking.write() as workspace:

@@ -6,16 +6,18 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from starlette.responses import StreamingResponse
 
+from edgeloop.client.calls.records import DeploymentRecord, EvaluationRecord, ModelRecord
 from edgeloop.evaluation import Evaluation
 from edgeloop.loop.api.context import Asking
 from edgeloop.loop.api.destinations import Destination
+from edgeloop.loop.api.documented import answers, page_of
 from edgeloop.loop.api.paging import Limit, page
 from edgeloop.loop.services import deployments, figures, models, projects, publishing
 from edgeloop.loop.services.access import Right
 from edgeloop.loop.services.deployments import Deployment
 from edgeloop.loop.services.figures import Selection
 from edgeloop.loop.services.models import Model
-from edgeloop.protocol.payloads.parsing import Payload
+from edgeloop.protocol.payloads.parsing import Payload, shown
 from edgeloop.protocol.routes import API, V1
 from edgeloop.types import Split
 
@@ -29,10 +31,10 @@ PROJECT = f"{API}/{{organization}}/projects/{{name}}"
 class DeploymentBody(Payload):
     """Which model to deploy."""
 
-    model_id: str
+    model_id: Annotated[str, shown("0c8a5b5e-6f0e-4a53-9d59-0d2f0b1f7c11")]
 
 
-@router.get(f"{V1}/projects/{{project_id}}/models")
+@router.get(f"{V1}/projects/{{project_id}}/models", **answers(page_of(ModelRecord)))
 async def list_newest_first(
     asking: Asking, project_id: str, limit: Limit = 100, after: str | None = None
 ) -> dict[str, Any]:
@@ -43,14 +45,14 @@ async def list_newest_first(
     return page(found, limit=limit, encode=_to_json, cursor=lambda model: model.row.id)
 
 
-@router.get(f"{V1}/models/{{model_id}}")
+@router.get(f"{V1}/models/{{model_id}}", **answers(ModelRecord))
 async def get(asking: Asking, model_id: str) -> dict[str, Any]:
     """One model."""
     async with asking.read() as workspace:
         return _to_json(await models.get(workspace, model_id))
 
 
-@router.get(f"{V1}/models/{{model_id}}/evaluation")
+@router.get(f"{V1}/models/{{model_id}}/evaluation", **answers(EvaluationRecord, errors=(409,)))
 async def evaluation(
     asking: Asking,
     model_id: str,
@@ -68,7 +70,7 @@ async def evaluation(
     )
 
 
-@router.get(f"{V1}/projects/{{project_id}}/deployment")
+@router.get(f"{V1}/projects/{{project_id}}/deployment", **answers(DeploymentRecord))
 async def target(asking: Asking, project_id: str) -> dict[str, Any]:
     """Which model is deployed."""
     async with asking.read() as workspace:
@@ -76,7 +78,7 @@ async def target(asking: Asking, project_id: str) -> dict[str, Any]:
         return _deployment_to_json(await deployments.target(workspace, project))
 
 
-@router.put(f"{V1}/projects/{{project_id}}/deployment")
+@router.put(f"{V1}/projects/{{project_id}}/deployment", **answers(DeploymentRecord, errors=(409,)))
 async def deploy(asking: Asking, project_id: str, body: DeploymentBody) -> dict[str, Any]:
     """Make a model the one that the project's detectors shall run."""
     async with asking.write() as workspace:

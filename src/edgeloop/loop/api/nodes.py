@@ -1,17 +1,19 @@
 """Nodes, and what detectors ask: their target, and to be remembered."""
 
-from typing import Any
+from typing import Annotated, Any
 
 from fastapi import APIRouter
 
+from edgeloop.client.calls.records import NodeRecord, SvgRecord
 from edgeloop.loop.api.context import Asking
+from edgeloop.loop.api.documented import Nothing, answers, page_of
 from edgeloop.loop.api.paging import Limit, page
 from edgeloop.loop.services import commands, deployments, nodes, projects
 from edgeloop.loop.services.access import Right
 from edgeloop.loop.services.commands import Gesture
 from edgeloop.loop.services.nodes import KnownNode
 from edgeloop.protocol.payloads.nodes import DetectorStatusPayload
-from edgeloop.protocol.payloads.parsing import Payload
+from edgeloop.protocol.payloads.parsing import Payload, Uuid, shown
 from edgeloop.protocol.routes import API, V1
 from edgeloop.types import UserEvent
 
@@ -23,12 +25,12 @@ clients = APIRouter()
 class GestureBody(Payload):
     """What a person did on an image, at whole pixels."""
 
-    frontend_id: str
-    image_id: str
-    category_id: str
+    frontend_id: Annotated[str, shown("page-7")]
+    image_id: Uuid
+    category_id: Uuid
     event: UserEvent
-    x: int
-    y: int
+    x: Annotated[int, shown(120)]
+    y: Annotated[int, shown(64)]
     key_up: str | None = None
     key_down: str | None = None
     epsilon: float | None = None
@@ -42,10 +44,10 @@ class GestureBody(Payload):
 class LeaveBody(Payload):
     """Which page was closed."""
 
-    frontend_id: str
+    frontend_id: Annotated[str, shown("page-7")]
 
 
-@router.get(f"{V1}/nodes")
+@router.get(f"{V1}/nodes", **answers(page_of(NodeRecord)))
 async def list_all(asking: Asking, limit: Limit = 100, after: str | None = None) -> dict[str, Any]:
     """All nodes that were ever heard from."""
     async with asking.read() as workspace:
@@ -53,14 +55,14 @@ async def list_all(asking: Asking, limit: Limit = 100, after: str | None = None)
     return page(found, limit=limit, encode=_to_json, cursor=lambda node: node.row.id)
 
 
-@router.post(f"{V1}/nodes/{{node_id}}/restart")
+@router.post(f"{V1}/nodes/{{node_id}}/restart", **answers(Nothing, errors=(409, 503)))
 async def restart(asking: Asking, node_id: str) -> dict[str, Any]:
     """Let a connected node end, so that its supervisor starts it afresh."""
     await commands.restart(asking.parts.workspaces, asking.caller, node_id=node_id)
     return {}
 
 
-@router.post(f"{V1}/nodes/{{node_id}}/user_input")
+@router.post(f"{V1}/nodes/{{node_id}}/user_input", **answers(SvgRecord, errors=(400, 409, 503)))
 async def handle_user_input(asking: Asking, node_id: str, body: GestureBody) -> dict[str, str]:
     """Pass an event of mouse or keyboard on to an annotator; it answers with an SVG."""
     workspaces = asking.parts.workspaces
@@ -68,7 +70,7 @@ async def handle_user_input(asking: Asking, node_id: str, body: GestureBody) -> 
     return {"svg": svg}
 
 
-@router.post(f"{V1}/nodes/{{node_id}}/user_logout")
+@router.post(f"{V1}/nodes/{{node_id}}/user_logout", **answers(Nothing, errors=(409, 503)))
 async def log_user_out(asking: Asking, node_id: str, body: LeaveBody) -> dict[str, Any]:
     """Tell an annotator that the page of a person was closed."""
     workspaces = asking.parts.workspaces

@@ -1,16 +1,18 @@
 """Projects."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
 from fastapi import APIRouter
 
+from edgeloop.client.calls.records import ProjectRecord
 from edgeloop.loop.api.context import Asking
+from edgeloop.loop.api.documented import answers, page_of
 from edgeloop.loop.services import projects
 from edgeloop.loop.services.projects import NewProject, Project
 from edgeloop.loop.services.workspace import Workspace
 from edgeloop.protocol.payloads.categories import category_to_json
-from edgeloop.protocol.payloads.parsing import Payload, Text
+from edgeloop.protocol.payloads.parsing import Payload, Text, shown
 from edgeloop.protocol.routes import API, V1
 from edgeloop.types import Category, CategoryType, ImageState
 
@@ -21,11 +23,11 @@ class CategoryBody(Payload):
     """A category that may be new: then it has no id."""
 
     id: Text = ""
-    name: str
+    name: Annotated[str, shown("cup")]
     type: CategoryType = "box"
-    color: Text = ""
+    color: Annotated[Text, shown("#00A0E0")] = ""
     description: Text = ""
-    hotkey: Text = ""
+    hotkey: Annotated[Text, shown("c")] = ""
     point_size: int | None = None
 
     def to_type(self) -> Category:
@@ -36,8 +38,8 @@ class CategoryBody(Payload):
 class NewProjectBody(Payload):
     """A project to be."""
 
-    organization: str
-    name: str
+    organization: Annotated[str, shown("acme")]
+    name: Annotated[str, shown("cups")]
     categories: tuple[CategoryBody, ...] = ()
     open_to_devices: bool = False
     has_val_split: bool = False
@@ -56,12 +58,12 @@ class NewProjectBody(Payload):
 class ProjectChangeBody(Payload):
     """What of a project is to be changed."""
 
-    open_to_devices: bool | None = None
+    open_to_devices: Annotated[bool | None, shown(True)] = None
     has_val_split: bool | None = None
     categories: tuple[CategoryBody, ...] = ()
 
 
-@router.get(f"{V1}/projects")
+@router.get(f"{V1}/projects", **answers(page_of(ProjectRecord)))
 async def find(
     asking: Asking, organization: str | None = None, name: str | None = None
 ) -> dict[str, Any]:
@@ -72,21 +74,21 @@ async def find(
     return {"items": [_to_json(item, counts[item.id]) for item in found], "next": None}
 
 
-@router.post(f"{V1}/projects")
+@router.post(f"{V1}/projects", **answers(ProjectRecord, errors=(409,)))
 async def create(asking: Asking, body: NewProjectBody) -> dict[str, Any]:
     """Add a project, its organization included."""
     async with asking.write() as workspace:
         return await _counted(workspace, await projects.create(workspace, body.to_type()))
 
 
-@router.get(f"{V1}/projects/{{project_id}}")
+@router.get(f"{V1}/projects/{{project_id}}", **answers(ProjectRecord))
 async def get(asking: Asking, project_id: str) -> dict[str, Any]:
     """One project."""
     async with asking.read() as workspace:
         return await _counted(workspace, await projects.by_id(workspace, project_id))
 
 
-@router.patch(f"{V1}/projects/{{project_id}}")
+@router.patch(f"{V1}/projects/{{project_id}}", **answers(ProjectRecord))
 async def change(asking: Asking, project_id: str, body: ProjectChangeBody) -> dict[str, Any]:
     """Open or close a project, change its split, add or change categories."""
     async with asking.write() as workspace:

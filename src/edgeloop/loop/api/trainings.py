@@ -2,16 +2,18 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
 from fastapi import APIRouter
 
+from edgeloop.client.calls.records import EpochRecord, TrainingRecord
 from edgeloop.loop.api.context import Asking
+from edgeloop.loop.api.documented import answers, page_of
 from edgeloop.loop.api.paging import Limit, page
 from edgeloop.loop.services import models, projects, trainings
 from edgeloop.loop.services.models import Model
 from edgeloop.loop.services.trainings import Training, TrainingRequest
-from edgeloop.protocol.payloads.parsing import Payload, Text
+from edgeloop.protocol.payloads.parsing import Payload, Text, shown
 from edgeloop.protocol.routes import API, V1
 
 router = APIRouter()
@@ -22,13 +24,13 @@ clients = APIRouter()
 class TrainingBody(Payload):
     """A training to be; without a trainer any may have it."""
 
-    hyperparameters: dict[str, Any] = {}  # noqa: RUF012 - pydantic copies it
-    variant: Text = ""
+    hyperparameters: Annotated[dict[str, Any], shown({"epochs": 50})] = {}  # noqa: RUF012 - pydantic copies it
+    variant: Annotated[Text, shown("small")] = ""
     base_model_id: str | None = None
     trainer_id: str | None = None
 
 
-@router.post(f"{V1}/projects/{{project_id}}/trainings")
+@router.post(f"{V1}/projects/{{project_id}}/trainings", **answers(TrainingRecord))
 async def begin(asking: Asking, project_id: str, body: TrainingBody) -> dict[str, Any]:
     """Queue a training."""
     async with asking.write() as workspace:
@@ -38,7 +40,7 @@ async def begin(asking: Asking, project_id: str, body: TrainingBody) -> dict[str
     return _to_json(training)
 
 
-@router.get(f"{V1}/projects/{{project_id}}/trainings")
+@router.get(f"{V1}/projects/{{project_id}}/trainings", **answers(page_of(TrainingRecord)))
 async def list_newest_first(
     asking: Asking, project_id: str, limit: Limit = 100, after: int | None = None
 ) -> dict[str, Any]:
@@ -50,14 +52,14 @@ async def list_newest_first(
     return page(found, limit=limit, encode=_to_json, cursor=lambda item: str(item.row.number))
 
 
-@router.get(f"{V1}/trainings/{{training_id}}")
+@router.get(f"{V1}/trainings/{{training_id}}", **answers(TrainingRecord))
 async def get(asking: Asking, training_id: str) -> dict[str, Any]:
     """One training."""
     async with asking.read() as workspace:
         return _to_json(await trainings.get(workspace, training_id))
 
 
-@router.get(f"{V1}/trainings/{{training_id}}/epochs")
+@router.get(f"{V1}/trainings/{{training_id}}/epochs", **answers(page_of(EpochRecord)))
 async def epochs(
     asking: Asking, training_id: str, limit: Limit = 100, after: int = 0
 ) -> dict[str, Any]:
@@ -72,7 +74,7 @@ async def epochs(
     )
 
 
-@router.post(f"{V1}/trainings/{{training_id}}/stop")
+@router.post(f"{V1}/trainings/{{training_id}}/stop", **answers(TrainingRecord, errors=(409,)))
 async def stop(asking: Asking, training_id: str) -> dict[str, Any]:
     """End a training early and keep its model."""
     async with asking.write() as workspace:
@@ -81,7 +83,7 @@ async def stop(asking: Asking, training_id: str) -> dict[str, Any]:
     return _to_json(training)
 
 
-@router.post(f"{V1}/trainings/{{training_id}}/abort")
+@router.post(f"{V1}/trainings/{{training_id}}/abort", **answers(TrainingRecord, errors=(409,)))
 async def abort(asking: Asking, training_id: str) -> dict[str, Any]:
     """End a training and discard what it made."""
     async with asking.write() as workspace:

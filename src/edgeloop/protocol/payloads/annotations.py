@@ -1,9 +1,9 @@
 """Annotations on the wire."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
-from edgeloop.protocol.payloads.parsing import Payload, Text
+from edgeloop.protocol.payloads.parsing import Payload, Text, shown
 from edgeloop.protocol.payloads.shapes import Polygon, polygon_to_json
 from edgeloop.types import (
     Annotations,
@@ -14,20 +14,20 @@ from edgeloop.types import (
 
 
 class _Annotation(Payload):
-    category_id: Text = ""
-    category_name: Text = ""
+    category_id: Annotated[Text, shown("3e0f6c2a-7d0b-4b7e-8f43-0b9a2f3d5c61")] = ""
+    category_name: Annotated[Text, shown("cup")] = ""
 
 
 class _Box(_Annotation):
-    x: float
-    y: float
-    width: float
-    height: float
+    x: Annotated[float, shown(12)]
+    y: Annotated[float, shown(30)]
+    width: Annotated[float, shown(64)]
+    height: Annotated[float, shown(48)]
 
 
 class _Point(_Annotation):
-    x: float
-    y: float
+    x: Annotated[float, shown(44)]
+    y: Annotated[float, shown(54)]
 
 
 class _Segmentation(_Annotation):

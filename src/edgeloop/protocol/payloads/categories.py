@@ -1,18 +1,18 @@
 """Categories on the wire."""
 
-from typing import Any
+from typing import Annotated, Any
 
-from edgeloop.protocol.payloads.parsing import Payload, Text
+from edgeloop.protocol.payloads.parsing import Payload, Text, Uuid, shown
 from edgeloop.types import DEFAULT_COLOR, Category, CategoryType
 
 
 class CategoryPayload(Payload):
     """``{id, name, description, hotkey, color, point_size, type}``."""
 
-    id: str
-    name: str
+    id: Uuid
+    name: Annotated[str, shown("cup")]
     type: CategoryType | None = None
-    color: Text = ""
+    color: Annotated[Text, shown("#00A0E0")] = ""
     description: Text = ""
     hotkey: Text = ""
     point_size: int | None = None

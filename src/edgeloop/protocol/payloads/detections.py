@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
-from edgeloop.protocol.payloads.parsing import Payload, Text
+from edgeloop.protocol.payloads.parsing import Payload, Text, shown
 from edgeloop.protocol.payloads.shapes import Polygon, polygon_to_json, polygon_to_text
 from edgeloop.types import (
     BoxDetection,
@@ -24,22 +24,22 @@ Confidence = Annotated[float, Field(ge=0, le=100), AfterValidator(_unit_scale)]
 
 
 class _Detection(Payload):
-    category_name: Text = ""
-    category_id: Text = ""
-    model_name: Text = ""
-    confidence: Confidence
+    category_name: Annotated[Text, shown("cup")] = ""
+    category_id: Annotated[Text, shown("3e0f6c2a-7d0b-4b7e-8f43-0b9a2f3d5c61")] = ""
+    model_name: Annotated[Text, shown("3.0")] = ""
+    confidence: Annotated[Confidence, shown(0.87)]
 
 
 class _Box(_Detection):
-    x: float
-    y: float
-    width: float
-    height: float
+    x: Annotated[float, shown(12)]
+    y: Annotated[float, shown(30)]
+    width: Annotated[float, shown(64)]
+    height: Annotated[float, shown(48)]
 
 
 class _Point(_Detection):
-    x: float
-    y: float
+    x: Annotated[float, shown(44)]
+    y: Annotated[float, shown(54)]
 
 
 class _Segmentation(_Detection):

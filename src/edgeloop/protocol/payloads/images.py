@@ -1,11 +1,11 @@
 """Images on the wire: upload metadata of a frame, and the loop's record of an image."""
 
 from collections.abc import Mapping
-from typing import Any, get_args
+from typing import Annotated, Any, get_args
 
 from edgeloop.protocol.payloads.annotations import AnnotationsPayload, annotations_to_json
 from edgeloop.protocol.payloads.detections import DetectionsPayload, detections_to_json
-from edgeloop.protocol.payloads.parsing import Text
+from edgeloop.protocol.payloads.parsing import Text, shown
 from edgeloop.types import Annotations, ImageMetadata, ImageRecord, ImageState, Split
 
 
@@ -61,15 +61,15 @@ def image_metadata_to_json(metadata: ImageMetadata) -> dict[str, Any]:
 class ImageRecordPayload(AnnotationsPayload):
     """An image as ``images?ids=`` describes it."""
 
-    id: str
+    id: Annotated[str, shown("6f1c0a4e-8f0b-4f0e-9a56-1d3f0a3c7b11")]
     set: Split
-    width: int
-    height: int
+    width: Annotated[int, shown(1280)]
+    height: Annotated[int, shown(960)]
     state: ImageState = "inbox"
-    frame_id: Text = ""
-    tags: list[Any] = []
-    source: str | None = None
-    created: str | None = None
+    frame_id: Annotated[Text, shown("cell-1-000042")] = ""
+    tags: Annotated[list[Any], shown(["night"])] = []
+    source: Annotated[str | None, shown("belt 3")] = None
+    created: Annotated[str | None, shown("2026-01-02T04:04:05+01:00")] = None
 
     def to_record(self) -> ImageRecord:
         """The record; tags may be plain or ``{id, name}``."""

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator
 
-from edgeloop.protocol.payloads.parsing import Payload
+from edgeloop.protocol.payloads.parsing import Payload, shown
 
 Points = tuple[tuple[float, float], ...]
 
@@ -19,8 +19,8 @@ def _points(value: Any) -> Any:
 class PointPayload(Payload):
     """``{x, y}`` in pixels."""
 
-    x: float
-    y: float
+    x: Annotated[float, shown(44)]
+    y: Annotated[float, shown(54)]
 
 
 class PolygonPayload(Payload):
