@@ -17,7 +17,7 @@ demo: $(VENV)/.demo ## the whole loop on this machine: two trainings, a table, a
 test: $(VENV)/.dev ## all tests without a mark
 	$(PYTEST) -n 2 -m "not ($(MARKED) or gpu)" --cov --cov-report= $(ARGS)
 
-test-slow: $(VENV)/.dev ## the marked tests: slow, browser, root
+test-slow: $(VENV)/.dev ## the marked tests: slow, browser, peers, root
 	$(PYTEST) -m "$(MARKED)" --cov --cov-append --cov-report= $(ARGS)
 
 check: $(VENV)/.dev ## format, lint, types, import rules
@@ -33,8 +33,8 @@ format: $(VENV)/.dev ## write the format that `check` wants
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-clean: ## remove the virtual environment and caches
-	rm -rf $(VENV) .mypy_cache .ruff_cache .import_linter_cache .coverage* demo-output
+clean: ## remove the virtual environments and caches
+	rm -rf $(VENV) .venv-peers .mypy_cache .ruff_cache .import_linter_cache .coverage* demo-output
 
 $(VENV)/.python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

@@ -1,0 +1,54 @@
+"""Published detectors at work."""
+
+import httpx
+import pytest
+
+from edgeloop.types import ImageRecord
+from fakes import jpeg
+from peers.node import PublishedNode
+from peers.site import Site
+
+pytestmark = [pytest.mark.peers, pytest.mark.timeout(900)]
+
+
+def runs(detector: PublishedNode, version: str) -> bool:
+    """Whether this version of the model is in service."""
+    told = httpx.get(f"{detector.url}/about", timeout=30).json()
+    return bool(told["model_info"]) and told["model_info"]["version"] == version
+
+
+def take_pictures(detector: PublishedNode) -> None:
+    """Have one image looked at and kept, and another one only kept."""
+    with httpx.Client(base_url=detector.url, timeout=30) as camera:
+        headers = {"autoupload": "all", "camera-id": "front", "tags": "dusk,rain"}
+        seen = camera.post("/detect", files={"file": jpeg(seed=1)}, headers=headers)
+        assert seen.status_code == 200, seen.text
+        sent = camera.post("/upload", files={"files": jpeg(seed=2)}, params={"source": "belt"})
+        assert sent.status_code == 200, sent.text
+
+
+def check_seen(site: Site, image: ImageRecord, *, version: str) -> None:
+    """The image came with the one box that the node's logic sees."""
+    assert image.tags == ("dusk", "rain")
+    (found,) = site.detections(image).items()
+    assert found[0] == version
+    (box,) = found[1].boxes
+    assert (box.x, box.y, box.width, box.height, box.confidence) == (4, 6, 20, 10, 0.5)
+    assert box.category_id == site.project.category_ids()["bolt"]
+
+
+def test_a_detector_follows_the_target_and_its_images_arrive(site: Site, version: str) -> None:
+    models = [site.publish_model(), site.publish_model()]
+    first = site.deploy(models[0])
+    detector = site.start("detector", version)
+    site.until(lambda: runs(detector, first), "the first model is in service", detector)
+    second = site.deploy(models[1])
+    site.until(lambda: runs(detector, second), "the second model is in service", detector)
+    take_pictures(detector)
+    site.until(lambda: len(site.images("inbox")) == 2, "both images arrive", detector)
+    by_source = {image.source == "belt": image for image in site.images()}
+    check_seen(site, by_source[False], version=second)
+    assert by_source[True].tags == ("picked_by_system",)
+    node = site.node(detector)
+    assert node is not None
+    assert (node.kind, node.project, node.online) == ("detector", site.project.name, True)
