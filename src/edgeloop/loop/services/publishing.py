@@ -16,7 +16,7 @@ from edgeloop.loop.services.access import Right
 from edgeloop.loop.services.archives import Archive, ReceivedFile, archive_of
 from edgeloop.loop.services.files import MODELS
 from edgeloop.loop.services.projects import Project
-from edgeloop.loop.services.trainings import TrainingState
+from edgeloop.loop.services.trainings import TrainingState, Wish
 from edgeloop.loop.services.workspace import Caller, Workspace, Workspaces
 from edgeloop.loop.storage import StoredFile
 
@@ -42,7 +42,7 @@ async def publish_newest(
     """
     async with workspaces.write(caller) as workspace:
         training = await trainings.numbered(workspace, project.id, number)
-        if training.state == TrainingState.ABORTED:
+        if training.state == TrainingState.ABORTED or training.wish == Wish.ABORT:
             raise NotFound(f"Training {number} of {project.address} was aborted.")
         model = await models.newest_of_training(workspace, training.id)
         model = model or await models.add(workspace, training)
