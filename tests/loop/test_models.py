@@ -543,3 +543,14 @@ def test_a_loop_that_is_killed_over_a_zip_leaves_no_file_behind(
     with archive_of(received(), {}) as archive:
         assert zipfile.ZipFile(archive.content).namelist() == ["model.onnx", "model.json"]
         assert list(tmp_path.iterdir()) == []
+
+
+def test_a_page_of_models_behind_one_that_is_not_there_is_refused(open_loop: OpenLoop) -> None:
+    async def story() -> None:
+        async with open_loop() as loop:
+            client, project_id, _ = await with_model(loop)
+            answer = await client.get(f"{V1}/projects/{project_id}/models?after=unknown")
+            assert answer.status_code == 422
+            assert "after" in answer.json()["detail"]
+
+    asyncio.run(story())

@@ -14,7 +14,7 @@ from edgeloop import __version__, durable
 from edgeloop.errors import ConfigError
 from edgeloop.loop import ui
 from edgeloop.loop.api import accounts as account_routes
-from edgeloop.loop.api import failures, images, models, nodes, projects, trainings
+from edgeloop.loop.api import failures, images, models, nodes, projects, standalone, trainings
 from edgeloop.loop.api.context import Parts, context_of, provide
 from edgeloop.loop.api.documented import DocumentedApp
 from edgeloop.loop.api.limits import BoundedBodies
@@ -133,6 +133,7 @@ def _add_routes(app: FastAPI) -> None:
         app.include_router(router)
     for resource in resources:  # /api/{organization}/... would swallow the fixed paths
         app.include_router(resource.clients)
+    app.include_router(standalone.clients)
 
 
 @contextlib.contextmanager

@@ -9,6 +9,10 @@ STATUS = f"{API}/status"
 LOGIN = f"{API}/login"
 LOGOUT = f"{API}/logout"
 SOCKET = "/ws/socket.io"
+RESOURCES = frozenset(
+    {"categories", "data", "deployment", "detections", "detectors", "images", "models", "trainings"}
+)
+"""Names below a project: no format of models is called like them."""
 
 
 def project(organization: str, name: str) -> str:

@@ -1,8 +1,9 @@
 """Where the files of a model go, and the files as they come: spooled to the disk, not to memory."""
 
+import asyncio
 import contextlib
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -19,6 +20,7 @@ from edgeloop.loop.services import projects
 from edgeloop.loop.services.archives import ReceivedFile
 from edgeloop.loop.services.projects import Project
 from edgeloop.loop.services.publishing import Upload
+from edgeloop.loop.services.unpacking import unpacked
 
 MAX_FILES = 1000
 
@@ -33,8 +35,11 @@ class ModelDestination:
     model_format: str
 
     @contextlib.asynccontextmanager
-    async def received(self) -> AsyncIterator[Upload]:
-        """The files of the request, until the block ends; raises TooLarge, StorageFull."""
+    async def received(self, *, unpack: bool = False) -> AsyncIterator[Upload]:
+        """The files of the request, until the block ends; raises TooLarge, StorageFull.
+
+        With ``unpack`` a zip that came alone stands for the files in it; raises Unprocessable.
+        """
         limit = self.asking.parts.settings.max_upload_bytes
         with durable.storage_errors(Path(tempfile.gettempdir())):
             form = await _bounded(self.request, limit).form(max_files=MAX_FILES)
@@ -42,7 +47,8 @@ class ModelDestination:
             parts = [part for _, part in form.multi_items() if isinstance(part, UploadFile)]
             files = [ReceivedFile(part.filename or "", part.file) for part in parts]
             loop_uri = str(self.request.base_url).rstrip("/")
-            yield Upload(self.model_format, files, loop_uri)
+            async with _unpacked(files, max_bytes=limit if unpack else 0) as sent:
+                yield Upload(self.model_format, sent, loop_uri)
         finally:
             await form.close()
 
@@ -57,6 +63,18 @@ async def destination_of(
 
 
 Destination = Annotated[ModelDestination, Depends(destination_of)]
+
+
+@contextlib.asynccontextmanager
+async def _unpacked(
+    files: Sequence[ReceivedFile], *, max_bytes: int
+) -> AsyncIterator[Sequence[ReceivedFile]]:
+    if not max_bytes or len(files) != 1 or not files[0].name.lower().endswith(".zip"):
+        yield files
+        return
+    with contextlib.ExitStack() as stack:
+        archive = unpacked(files[0], max_bytes=max_bytes)
+        yield await asyncio.to_thread(stack.enter_context, archive)
 
 
 def _bounded(request: Request, limit: int) -> Request:

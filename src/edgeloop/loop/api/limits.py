@@ -1,14 +1,18 @@
 """No body fills the memory: a bound for all requests whose route does not stream."""
 
+import re
+
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from edgeloop.loop.api.failures import failure
-from edgeloop.protocol.routes import API
+from edgeloop.protocol.routes import API, RESOURCES
 
 MAX_BODY_BYTES = 32 * 1024 * 1024
 _STREAMED = ("/images", "/file")
 """Ends of the paths whose routes read their body themselves, with a bound of their own."""
+_MODEL = re.compile(rf"{API}/(?!v1/)[^/]+/projects/[^/]+/(?:models/)?([^/]+)")
+"""Where models come as files, by the name of their format: streamed, too."""
 _TOO_LARGE = f"The request has more than {MAX_BODY_BYTES} bytes: send less at once."
 
 
@@ -33,7 +37,12 @@ def _is_bounded(scope: Scope) -> bool:
     if scope["type"] != "http":
         return False
     path: str = scope["path"]
-    return path.startswith(API) and not path.endswith(_STREAMED)
+    return path.startswith(API) and not (path.endswith(_STREAMED) or _is_model(path))
+
+
+def _is_model(path: str) -> bool:
+    matched = _MODEL.fullmatch(path)
+    return matched is not None and matched[1] not in RESOURCES
 
 
 def _said_bytes(scope: Scope) -> int:

@@ -10,8 +10,9 @@ from edgeloop.client.calls.records import EpochRecord, TrainingRecord
 from edgeloop.loop.api.context import Asking
 from edgeloop.loop.api.documented import answers, page_of
 from edgeloop.loop.api.paging import Limit, page
-from edgeloop.loop.services import models, projects, trainings
+from edgeloop.loop.services import models, nodes, projects, trainings
 from edgeloop.loop.services.models import Model
+from edgeloop.loop.services.nodes import KnownTrainer
 from edgeloop.loop.services.trainings import Training, TrainingRequest
 from edgeloop.protocol.payloads.parsing import Payload, Text, shown
 from edgeloop.protocol.routes import API, V1
@@ -94,12 +95,14 @@ async def abort(asking: Asking, training_id: str) -> dict[str, Any]:
 
 @clients.get(f"{API}/{{organization}}/projects/{{name}}/trainings")
 async def charts(asking: Asking, organization: str, name: str) -> dict[str, Any]:
-    """One chart per training with its models, both newest first."""
+    """One chart per training with its models, both newest first, and the trainers that are here."""
     async with asking.read() as workspace:
         project = await projects.by_names(workspace, organization, name=name)
         found = await models.in_project(workspace, project.id)
+        trainers = await nodes.trainers_online(workspace)
     numbers = {model.training_number for model in found if model.training_number is not None}
-    return {"charts": [_chart(number, found) for number in sorted(numbers, reverse=True)]}
+    charts = [_chart(number, found) for number in sorted(numbers, reverse=True)]
+    return {"charts": charts, "trainers": [_trainer_to_json(trainer) for trainer in trainers]}
 
 
 def _chart(number: int, found: Sequence[Model]) -> dict[str, Any]:
@@ -114,6 +117,10 @@ def _chart(number: int, found: Sequence[Model]) -> dict[str, Any]:
         if model.training_number == number and model.row.version is not None
     ]
     return {"training_number": number, "data": points}
+
+
+def _trainer_to_json(trainer: KnownTrainer) -> dict[str, Any]:
+    return {"id": trainer.id, "name": trainer.name, "state": trainer.state}
 
 
 def _to_json(training: Training) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import select
 
-from edgeloop.errors import NotFound
+from edgeloop.errors import NotFound, Unprocessable
 from edgeloop.loop.db.tables import ModelFileRow, ModelRow, TrainingRow
 from edgeloop.loop.services import access, deployments, projects
 from edgeloop.loop.services.access import Right
@@ -59,10 +59,17 @@ async def in_project(workspace: Workspace, project_id: str) -> Sequence[Model]:
 async def with_files(
     workspace: Workspace, project_id: str, *, after: str | None = None
 ) -> Sequence[Model]:
-    """The models of a project that have files, newest first, those behind the model ``after``."""
+    """The models of a project that have files, newest first, those behind the model ``after``.
+
+    Raises Unprocessable where that is not one of them.
+    """
     found = [m for m in await in_project(workspace, project_id) if m.row.version is not None]
+    if after is None:
+        return found
     ids = [model.row.id for model in found]
-    return found[ids.index(after) + 1 :] if after in ids else found
+    if after not in ids:
+        raise Unprocessable(f"after: the project has no model {after!r} with files.")
+    return found[ids.index(after) + 1 :]
 
 
 async def newest_of_training(workspace: Workspace, training_id: str) -> ModelRow | None:

@@ -42,6 +42,15 @@ class KnownNode:
     is_online: bool
 
 
+@dataclass(frozen=True, slots=True)
+class KnownTrainer:
+    """A trainer and the state that it told last."""
+
+    id: str
+    name: str
+    state: str
+
+
 async def heard_from_detector(
     workspace: Workspace, project_id: str, status: DetectorStatus
 ) -> NodeRow:
@@ -87,6 +96,18 @@ async def list_by_id(
     return [
         KnownNode(node, organization, project, is_online(workspace, node))
         for node, organization, project in rows
+    ]
+
+
+async def trainers_online(workspace: Workspace) -> Sequence[KnownTrainer]:
+    """The trainers that are there, by name; they work for all projects."""
+    rows = await workspace.session.scalars(
+        select(NodeRow).where(NodeRow.kind == TRAINER).order_by(NodeRow.name, NodeRow.id)
+    )
+    return [
+        KnownTrainer(node.id, node.name, str(node.status.get("state", "")))
+        for node in rows.all()
+        if is_online(workspace, node)
     ]
 
 

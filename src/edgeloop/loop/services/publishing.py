@@ -19,6 +19,7 @@ from edgeloop.loop.services.projects import Project
 from edgeloop.loop.services.trainings import TrainingState, Wish
 from edgeloop.loop.services.workspace import Caller, Workspace, Workspaces
 from edgeloop.loop.storage import StoredFile
+from edgeloop.protocol.routes import RESOURCES
 
 MAX_SIDE = 1 << 16
 _FORMAT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
@@ -31,6 +32,10 @@ class Upload:
     model_format: str
     files: Sequence[ReceivedFile]
     loop_uri: str
+
+
+class VersionTaken(Overloaded):
+    """Another upload was faster: the version that the files were given is in use."""
 
 
 async def publish_newest(
@@ -57,20 +62,57 @@ async def publish(
     The first files give the model its version. Raises NotFound, and Unprocessable for files that
     make no model.
     """
-    if not _FORMAT.fullmatch(upload.model_format):
-        raise Unprocessable(f"{upload.model_format!r} is no name for a model format.")
+    check_format(upload.model_format)
     async with workspaces.read(caller) as workspace:
         access.check(caller, Right.READ)
         facts = await _facts(workspace, project, model_id=model_id)
+    await store(workspaces, caller, facts=facts, upload=upload)
+    return model_id
+
+
+def check_format(name: str) -> None:
+    """Raises Unprocessable for what cannot be the name of a model format."""
+    if not _FORMAT.fullmatch(name) or name in RESOURCES:
+        raise Unprocessable(f"{name!r} is no name for a model format.")
+
+
+async def store(
+    workspaces: Workspaces,
+    caller: Caller,
+    *,
+    facts: Mapping[str, Any],
+    upload: Upload,
+    new: ModelRow | None = None,
+) -> None:
+    """Keep files as a format of a model that has a row, or gets ``new`` together with them.
+
+    ``facts`` are what its ``model.json`` must say. Raises VersionTaken, and Unprocessable for
+    files that make no model.
+    """
     described = {**facts, "host": upload.loop_uri, "format": upload.model_format}
     async with _zipped(upload.files, described) as archive:
-        key = f"{MODELS}/{model_id}/{upload.model_format}-{archive.content_hash[:16]}.zip"
+        key = f"{MODELS}/{facts['id']}/{upload.model_format}-{archive.content_hash[:16]}.zip"
         async with files.in_doubt(workspaces, [key]) as doubt:
             stored = await workspaces.storage.put(key, archive.content)
             async with workspaces.write(caller) as workspace:
+                if new is not None:
+                    workspace.session.add(new)
+                    await workspace.session.flush()
                 replaced = await _record(workspace, upload.model_format, facts=facts, stored=stored)
                 await doubt.add(replaced)
-    return model_id
+
+
+async def next_version(
+    workspace: Workspace, project_id: str, training: TrainingRow | None = None
+) -> str:
+    """TRAINING.n for the next model of a training, 0.n for one that no training made."""
+    query = select(ModelRow.version).where(
+        ModelRow.project_id == project_id,
+        ModelRow.training_id == (training.id if training else None),
+    )
+    given = [version for version in await workspace.session.scalars(query) if version]
+    newest = max((int(version.split(".")[-1]) for version in given), default=-1)
+    return f"{training.number if training else 0}.{newest + 1}"
 
 
 async def _facts(workspace: Workspace, project: Project, *, model_id: str) -> dict[str, Any]:
@@ -83,21 +125,12 @@ async def _facts(workspace: Workspace, project: Project, *, model_id: str) -> di
     return {
         "organization": project.organization,
         "project": project.name,
-        "version": model.version or await _next_version(workspace, model, training),
+        "version": model.version or await next_version(workspace, project.id, training),
         "id": model.id,
         "categories": model.categories,
         "resolution": _resolution(parameters),
         "model_size": training.variant if training else "",
     }
-
-
-async def _next_version(workspace: Workspace, model: ModelRow, training: TrainingRow | None) -> str:
-    query = select(ModelRow.version).where(
-        ModelRow.project_id == model.project_id, ModelRow.training_id == model.training_id
-    )
-    given = [version for version in await workspace.session.scalars(query) if version]
-    newest = max((int(version.split(".")[-1]) for version in given), default=-1)
-    return f"{training.number if training else 0}.{newest + 1}"
 
 
 def _resolution(parameters: Mapping[str, Any]) -> int | None:
@@ -126,7 +159,8 @@ async def _record(
     """Returns the storage key of the zip that this one replaces, if any."""
     model = await workspace.session.get_one(ModelRow, facts["id"])
     if model.version not in (None, facts["version"]):
-        raise Overloaded(f"The model {model.id} got its version meanwhile: upload again.")
+        raise VersionTaken(f"The model {model.id} got its version meanwhile: upload again.")
+    await _check_version(workspace, model, facts["version"])
     model.version = facts["version"]
     row = await workspace.session.get(ModelFileRow, (model.id, model_format))
     replaced = [row.storage_key] if row else []
@@ -138,3 +172,13 @@ async def _record(
     row.content_hash = stored.content_hash
     row.created = workspace.clock()
     return replaced
+
+
+async def _check_version(workspace: Workspace, model: ModelRow, version: str) -> None:
+    query = select(ModelRow.id).where(
+        ModelRow.project_id == model.project_id,
+        ModelRow.version == version,
+        ModelRow.id != model.id,
+    )
+    if await workspace.session.scalar(query):
+        raise VersionTaken(f"Another model got the version {version} meanwhile: upload again.")
