@@ -158,4 +158,9 @@ class ConfigMismatch(StreamError):
 
 
 class RemoteError(StreamError):
-    """The other side's handler raised."""
+    """The other side's handler raised an error of this ``type`` with this ``message``."""
+
+    def __init__(self, type: str, message: str) -> None:
+        super().__init__(f"{type}: {message}")
+        self.type = type
+        self.message = message

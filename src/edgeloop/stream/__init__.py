@@ -1,0 +1,1 @@
+"""Robots, policies and replay at low latency, without a web stack."""

@@ -1,0 +1,78 @@
+"""The client of all transports: calls over the connections it keeps, subscriptions beside them."""
+
+import threading
+from time import monotonic
+
+from edgeloop.errors import CodecError, RemoteError
+from edgeloop.stream.codec import encode
+from edgeloop.stream.transport.base import (
+    Callback,
+    Client,
+    Counters,
+    Limits,
+    Message,
+    Subscription,
+)
+from edgeloop.stream.transport.connections import Connection, Connections, Open
+from edgeloop.stream.transport.frames import Kind, error_from
+from edgeloop.stream.transport.subscribing import Subscriber
+
+
+class CallingClient(Client):
+    """Calls over the links that ``open_link`` opens to the server at ``url``."""
+
+    def __init__(self, url: str, open_link: Open, *, limits: Limits, timeout_s: float) -> None:
+        self._timeout_s = timeout_s
+        self._connections = Connections(url, open_link, limits)
+        self._lock = threading.Lock()
+        self._subscribers: list[Subscriber] = []
+
+    def call(self, route: str, message: Message, *, timeout_s: float | None = None) -> Message:
+        if not isinstance(message, dict):
+            raise CodecError(f"A message is a dict, not a {type(message).__name__}.")
+        begun = monotonic()
+        deadline = begun + (self._timeout_s if timeout_s is None else timeout_s)
+        request = encode([route, message])
+        connection = self._connections.borrow(deadline)
+        try:
+            link = connection.link
+            link.within(deadline - monotonic())
+            link.send(Kind.CALL, request)
+            kind, header, body = link.receive()
+            content = connection.decode(header, body)
+            if kind is not Kind.REPLY:
+                raise error_from(content)
+            if type(content) is not dict:
+                raise CodecError("The server's answer is not a dict: is it of another version?")
+        except RemoteError:
+            self._done(connection, begun, failed=True)
+            raise
+        except BaseException:
+            connection.tally.failures += 1
+            self._connections.drop(connection)
+            raise
+        self._done(connection, begun)
+        return content
+
+    def subscribe(self, topic: str, callback: Callback) -> Subscription:
+        subscriber = Subscriber(topic, callback, self._connections)
+        with self._lock:
+            self._subscribers = [known for known in self._subscribers if known.is_running]
+            self._subscribers.append(subscriber)
+        subscriber.start()
+        return subscriber
+
+    def counters(self) -> Counters:
+        return self._connections.ledger.counters()
+
+    def close(self) -> None:
+        self._connections.close()
+        with self._lock:
+            subscribers, self._subscribers = self._subscribers, []
+        for subscriber in subscribers:
+            subscriber.close()
+
+    def _done(self, connection: Connection, begun: float, *, failed: bool = False) -> None:
+        connection.tally.failures += failed
+        connection.tally.timed(monotonic() - begun)
+        self._connections.give_back(connection)
