@@ -8,7 +8,7 @@ from fastapi import APIRouter
 from edgeloop.client.calls.records import ProjectRecord
 from edgeloop.loop.api.context import Asking
 from edgeloop.loop.api.documented import answers, page_of
-from edgeloop.loop.services import projects
+from edgeloop.loop.services import projects, removal
 from edgeloop.loop.services.projects import NewProject, Project
 from edgeloop.loop.services.workspace import Workspace
 from edgeloop.protocol.payloads.categories import category_to_json
@@ -119,6 +119,15 @@ async def get_for_clients(asking: Asking, organization: str, name: str) -> dict[
     """One project, as published clients read it."""
     async with asking.read() as workspace:
         return _to_client_json(await projects.by_names(workspace, organization, name=name))
+
+
+@clients.delete(f"{API}/{{organization}}/projects/{{name}}")
+async def delete_for_clients(asking: Asking, organization: str, name: str) -> dict[str, Any]:
+    """Delete a project with all that is in it, for good."""
+    workspaces = asking.parts.workspaces
+    await removal.delete_project(workspaces, asking.caller, organization, name=name)
+    asking.parts.on_training()
+    return {}
 
 
 async def _counted(workspace: Workspace, project: Project) -> dict[str, Any]:

@@ -264,6 +264,20 @@ class TrainingRow(Base):
     ended: Mapped[datetime | None]
 
 
+class DismissalRow(Base):
+    """A trainer that is still to be told that its training is not wanted: the project is deleted.
+
+    ``organization`` and ``project`` are the names by which the trainer knows what it works for.
+    """
+
+    __tablename__ = "dismissals"
+
+    trainer_id: Mapped[str] = mapped_column(primary_key=True)
+    organization: Mapped[str] = mapped_column(primary_key=True)
+    project: Mapped[str] = mapped_column(primary_key=True)
+    created: Mapped[datetime]
+
+
 class TrainingLogRow(Base):
     """The end of a training's log, as its trainer told it last."""
 

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import select
 
 from edgeloop.loop.db.tables import ModelRow, NodeRow, TrainingRow
-from edgeloop.loop.services import nodes
+from edgeloop.loop.services import dismissals, nodes
 from edgeloop.loop.services.trainings import TrainingState, Wish
 from edgeloop.loop.services.workspace import Workspace
 from edgeloop.protocol import events
@@ -88,6 +88,7 @@ async def due_commands(workspace: Workspace) -> Sequence[EndCommand]:
     )
     found = [command for row in wanted.all() if (command := _command_for(row))]
     found += [_abort(row) for row in await _haunted(workspace)]
+    found += [_give_up(trainer_id) for trainer_id in await dismissals.due(workspace)]
     return [command for command in found if workspace.fleet.is_connected(command.trainer_id)]
 
 
@@ -111,6 +112,11 @@ def _command_for(training: TrainingRow) -> EndCommand | None:
 
 def _abort(training: TrainingRow) -> EndCommand:
     return EndCommand(training.id, training.trainer_id or "", events.ABORT_TRAINING, "any")
+
+
+def _give_up(trainer_id: str) -> EndCommand:
+    place = f"of {trainer_id} for a project that was deleted"
+    return EndCommand(place, trainer_id, events.ABORT_TRAINING, "any")
 
 
 async def _haunted(workspace: Workspace) -> list[TrainingRow]:

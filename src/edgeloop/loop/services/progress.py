@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from edgeloop.errors import NotFound
 from edgeloop.loop.db.tables import EpochRow, ModelRow, TrainingRow
-from edgeloop.loop.services import models, nodes, projects
+from edgeloop.loop.services import dismissals, models, nodes, projects
 from edgeloop.loop.services.endings import put_back
 from edgeloop.loop.services.trainings import TrainingState, numbered
 from edgeloop.loop.services.workspace import Workspace
@@ -34,6 +34,7 @@ async def heard_from_trainer(workspace: Workspace, status: TrainerStatus) -> Tra
     await nodes.remember(
         workspace, nodes.Report(status.id, nodes.TRAINER, status.name, project_id, said)
     )
+    await dismissals.heard_from_trainer(workspace, status)
     training = await running_training(workspace, status.id)
     if status.state not in FREE_STATES and training is None and project_id:
         training = await _taken_up_again(workspace, status.id, project_id)
