@@ -2,7 +2,9 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-PYTEST := $(BIN)/pytest
+PYTEST := $(BIN)/pytest $(if $(RERUNS),--reruns $(RERUNS) -rR)
+# A test that hangs where no signal reaches it is ended with all its stacks shown.
+GUARD = -o faulthandler_exit_on_timeout=true -o faulthandler_timeout
 MARKED := slow or browser or peers or root
 
 .DEFAULT_GOAL := help
@@ -15,10 +17,10 @@ demo: $(VENV)/.demo ## the whole loop on this machine: two trainings, a table, a
 	$(BIN)/edgeloop demo $(ARGS)
 
 test: $(VENV)/.dev ## all tests without a mark
-	$(PYTEST) -n 2 -m "not ($(MARKED) or gpu)" --cov --cov-report= $(ARGS)
+	$(PYTEST) -n 2 $(GUARD)=240 -m "not ($(MARKED) or gpu)" --cov --cov-report= $(ARGS)
 
 test-slow: $(VENV)/.dev ## the marked tests: slow, browser, peers, root
-	$(PYTEST) -m "$(MARKED)" --cov --cov-append --cov-report= $(ARGS)
+	$(PYTEST) $(GUARD)=1200 -m "$(MARKED)" --cov --cov-append --cov-report= $(ARGS)
 
 check: $(VENV)/.dev ## format, lint, types, import rules
 	$(BIN)/ruff format --check .

@@ -1,5 +1,6 @@
 """Fixtures that all tests share."""
 
+import signal
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -10,6 +11,15 @@ from edgeloop.client import ClientSettings
 from edgeloop.client.settings import child_environment
 from edgeloop.demo.processes import EdgeloopProcess
 from processes import PASSWORD, StartLoop
+
+
+def pytest_configure() -> None:
+    """Whoever started the tests may have blocked or ignored signals; here each one counts."""
+    signal.pthread_sigmask(signal.SIG_SETMASK, [])
+    for number in (signal.SIGTERM, signal.SIGINT):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            default = signal.default_int_handler if number is signal.SIGINT else signal.SIG_DFL
+            signal.signal(number, default)
 
 
 @pytest.fixture

@@ -55,6 +55,7 @@ def plan(tmp_path: Path) -> TrainingPlan:
         hyperparameters={},
         output=tmp_path / "output",
         checkpoints=tmp_path / "checkpoints",
+        journal=tmp_path / "epochs.jsonl",
     )
 
 
@@ -182,7 +183,8 @@ from edgeloop.types import Category
 async def whole():
     root = Path(os.environ["ROOT"])
     plan = TrainingPlan(3, root / "dataset.json", root / "images", (Category("c1", "cup"),),
-                        {"happens": "children"}, root / "output", root / "checkpoints")
+                        {"happens": "children"}, root / "output", root / "checkpoints",
+                        root / "epochs.jsonl")
     async for _ in train(ScriptedTrainer, plan):
         pass
 

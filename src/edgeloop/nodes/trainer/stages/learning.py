@@ -8,7 +8,14 @@ from edgeloop.client.calls.images import image_ids
 from edgeloop.errors import TrainingFailed, TrainingInterrupted
 from edgeloop.nodes.trainer.job import TrainingJob
 from edgeloop.nodes.trainer.stages.workbench import Workbench
-from edgeloop.nodes.trainer.worker import TrainingPlan, drop, drop_others, train, write_records
+from edgeloop.nodes.trainer.worker import (
+    TrainingPlan,
+    drop,
+    drop_others,
+    earlier_epochs,
+    train,
+    write_records,
+)
 from edgeloop.protocol import events
 from edgeloop.protocol.payloads.trainings import counts_to_json
 from edgeloop.types import Epoch, ImageRecord, LocalModel
@@ -61,9 +68,11 @@ async def train_model(bench: Workbench, job: TrainingJob) -> TrainingJob:
         hyperparameters=job.order.hyperparameters,
         output=job.folder / "output",
         checkpoints=job.folder / "checkpoints",
+        journal=job.folder / "epochs.jsonl",
         base=await _base_model(bench, job),
         variant=job.order.variant,
     )
+    job = await _catch_up(bench, job, earlier_epochs(plan.journal))
     drop_others(plan.checkpoints, job.checkpoint)
     async with aclosing(train(bench.trainer, plan, kill_after_s=bench.kill_after_s)) as epochs:
         async for epoch in epochs:
@@ -113,6 +122,22 @@ async def _base_model(bench: Workbench, job: TrainingJob) -> LocalModel | None:
     if job.order.base_model_id is None:
         return None
     return await bench.model(job, job.order.base_model_id, bench.trainer.formats[0])
+
+
+async def _catch_up(bench: Workbench, job: TrainingJob, epochs: list[Epoch]) -> TrainingJob:
+    """Tell the loop again what it may have missed, and take the newest checkpoint there is."""
+    for epoch in epochs:
+        bench.epochs.put(job.order, epoch)
+    whole = [epoch for epoch in epochs if epoch.files and _exist(epoch)]
+    if not whole:
+        return job
+    job = replace(job, checkpoint=whole[-1])
+    await bench.remember(job)
+    return job
+
+
+def _exist(epoch: Epoch) -> bool:
+    return all(path.is_file() for paths in epoch.files.values() for path in paths)
 
 
 async def _note(bench: Workbench, job: TrainingJob, epoch: Epoch) -> TrainingJob:

@@ -3,6 +3,7 @@
 from edgeloop.nodes.trainer.worker.checkpoints import MODEL_JSON, drop, drop_others
 from edgeloop.nodes.trainer.worker.detecting import DetectionPlan, detect
 from edgeloop.nodes.trainer.worker.hyperparameters import read_hyperparameters
+from edgeloop.nodes.trainer.worker.journal import earlier_epochs
 from edgeloop.nodes.trainer.worker.process import KILL_AFTER_S
 from edgeloop.nodes.trainer.worker.records import write_records
 from edgeloop.nodes.trainer.worker.training import TrainingPlan, train
@@ -15,6 +16,7 @@ __all__ = [
     "detect",
     "drop",
     "drop_others",
+    "earlier_epochs",
     "read_hyperparameters",
     "train",
     "write_records",

@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from edgeloop.nodes.contracts import Trainer
+from edgeloop.nodes.trainer.worker import journal
 from edgeloop.nodes.trainer.worker.checkpoints import keep_files, plain
 from edgeloop.nodes.trainer.worker.hyperparameters import read_hyperparameters
 from edgeloop.nodes.trainer.worker.process import KILL_AFTER_S, Message, WorkerProcess
@@ -22,7 +23,7 @@ class TrainingPlan:
     """What the process needs to train.
 
     ``dataset`` is the file of records, ``images`` the folder of files; ``output`` is the trainer's
-    own, ``checkpoints`` keeps the files of epochs.
+    own, ``checkpoints`` keeps the files of epochs, ``journal`` is the file that notes them.
     """
 
     number: int
@@ -32,6 +33,7 @@ class TrainingPlan:
     hyperparameters: Mapping[str, Any]
     output: Path
     checkpoints: Path
+    journal: Path
     base: LocalModel | None = None
     variant: str = ""
 
@@ -62,4 +64,6 @@ def epochs_of(trainer: type[Trainer], plan: TrainingPlan) -> Iterator[Message]:
     )
     for epoch in trainer().train(task):
         kept = keep_files(plain(epoch), trainer.formats, plan.checkpoints)
-        yield {"kind": "epoch", "epoch": _EPOCH.dump_python(kept, mode="json")}
+        document = _EPOCH.dump_python(kept, mode="json")
+        journal.append(plan.journal, document)
+        yield {"kind": "epoch", "epoch": document}
