@@ -3,6 +3,7 @@
 UPDATE_TRAINER = "update_trainer"
 UPDATE_TRAINING = "update_training"
 UPDATE_EPOCH = "update_epoch"
+UPDATE_LOG = "update_log"
 UPDATE_DETECTOR = "update_detector"
 UPDATE_ANNOTATION_NODE = "update_annotation_node"
 UPDATE_SEGMENTATION_ANNOTATION = "update_segmentation_annotation"

@@ -1,5 +1,6 @@
 """A small real trainer that does what its hyperparameters say, and a detector for its models."""
 
+import logging
 import os
 import signal
 import subprocess
@@ -157,6 +158,17 @@ MISFORTUNES: dict[str, Callable[[Path], None]] = {
     "stubborn": be_stubborn,
     "children": have_children,
 }
+
+
+def talk(words: Sequence[str], ending: str) -> Iterator[dict[str, str]]:
+    """Work for a process: says words on stdout, then on stderr how it ends."""
+    for word in words:
+        print(word)  # noqa: T201 - that is the point
+    logging.getLogger("edgeloop.scripted").info("the log says %d", len(words))
+    yield {"kind": "said"}
+    sys.stderr.write(ending)
+    if ending:
+        os.kill(os.getpid(), signal.SIGKILL)
 
 
 class NewerTrainer(ScriptedTrainer):

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Mapping
 from contextlib import aclosing
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -134,7 +135,7 @@ def test_closing_ends_the_process_and_all_its_children(plan: TrainingPlan, happe
     asyncio.run(whole())
     marks = [plan.output / f"{happens}.mark", plan.output / "child.pid"]
     for pid in [int(mark.read_text()) for mark in marks if mark.exists()]:
-        assert not running(pid)
+        wait_until(partial(gone, pid), what=f"{pid} is gone", timeout_s=30)
 
 
 def test_a_cancelled_training_ends_its_process(plan: TrainingPlan) -> None:
@@ -337,6 +338,10 @@ async def reached(mark: Path) -> None:
     await asyncio.to_thread(
         wait_until, mark.exists, what=f"{mark.name} is there", timeout_s=30, pause_s=0.01
     )
+
+
+def gone(pid: int) -> bool:
+    return not running(pid)
 
 
 def running(pid: int) -> bool:

@@ -16,7 +16,11 @@ from edgeloop.protocol.payloads.nodes import (
     DetectorStatusPayload,
     TrainerStatusPayload,
 )
-from edgeloop.protocol.payloads.trainings import EpochReportPayload, TrainingProgressPayload
+from edgeloop.protocol.payloads.trainings import (
+    EpochReportPayload,
+    LogReportPayload,
+    TrainingProgressPayload,
+)
 from edgeloop.types import DeploymentTarget
 
 Report = Callable[..., Awaitable[Any]]
@@ -53,6 +57,7 @@ class Reports:
             events.UPDATE_TRAINER: self._update_trainer,
             events.UPDATE_TRAINING: self._update_training,
             events.UPDATE_EPOCH: self._update_epoch,
+            events.UPDATE_LOG: self._update_log,
             events.UPDATE_DETECTOR: self._update_detector,
             events.UPDATE_ANNOTATION_NODE: self._update_annotation_node,
             events.UPDATE_SEGMENTATION_ANNOTATION: self._update_segmentation_annotation,
@@ -79,6 +84,13 @@ class Reports:
         read = EpochReportPayload.read(report)
         async with self._workspaces.write(speaker.account) as workspace:
             await progress.heard_epoch(workspace, str(organization), str(project), read)
+
+    async def _update_log(
+        self, speaker: Speaker, organization: Any = "", project: Any = "", report: Any = None
+    ) -> None:
+        read = LogReportPayload.read(report)
+        async with self._workspaces.write(speaker.account) as workspace:
+            await progress.heard_log(workspace, str(organization), str(project), read)
 
     async def _update_detector(
         self, speaker: Speaker, organization: Any = "", project: Any = "", status: Any = None

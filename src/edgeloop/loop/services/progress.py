@@ -7,13 +7,19 @@ from datetime import timedelta
 from sqlalchemy import select
 
 from edgeloop.errors import NotFound
-from edgeloop.loop.db.tables import EpochRow, ModelRow, TrainingRow
+from edgeloop.loop.db.tables import EpochRow, ModelRow, TrainingLogRow, TrainingRow
 from edgeloop.loop.services import dismissals, models, nodes, projects
+from edgeloop.loop.services.access import Right
 from edgeloop.loop.services.endings import put_back
 from edgeloop.loop.services.trainings import TrainingState, numbered
 from edgeloop.loop.services.workspace import Workspace
 from edgeloop.protocol.payloads.nodes import trainer_status_to_json
-from edgeloop.protocol.payloads.trainings import EpochReportPayload, TrainingProgressPayload
+from edgeloop.protocol.payloads.trainings import (
+    MAX_LOG_CHARS,
+    EpochReportPayload,
+    LogReportPayload,
+    TrainingProgressPayload,
+)
 from edgeloop.types import TrainerState, TrainerStatus
 
 log = logging.getLogger(__name__)
@@ -85,6 +91,21 @@ async def heard_epoch(
             number=epoch.number,
             of=epoch.of,
             metrics=figures,
+            received=workspace.clock(),
+        )
+    )
+
+
+async def heard_log(
+    workspace: Workspace, organization: str, project: str, report: LogReportPayload
+) -> None:
+    """Keep the end of a training's log; it replaces what was kept before. Raises NotFound."""
+    found = await projects.by_names(workspace, organization, name=project, right=Right.TRAIN)
+    training = await numbered(workspace, found.id, report.training_number)
+    await workspace.session.merge(
+        TrainingLogRow(
+            training_id=training.id,
+            text=report.text[-MAX_LOG_CHARS:].replace("\0", ""),
             received=workspace.clock(),
         )
     )

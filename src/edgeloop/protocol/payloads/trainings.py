@@ -120,6 +120,20 @@ class EpochReportPayload(Payload):
     epoch: EpochPayload
 
 
+MAX_LOG_CHARS = 32_768
+"""How much of the end of a log is told and kept."""
+
+
+class LogReportPayload(Payload):
+    """What ``update_log`` carries: the end of a training's log; it replaces what was told before.
+
+    Of more than ``MAX_LOG_CHARS`` characters the last count.
+    """
+
+    training_number: int
+    text: Text = ""
+
+
 def epoch_to_json(epoch: Epoch) -> dict[str, Any]:
     """Number, total and figures of an epoch; its files stay where they are."""
     return {"number": epoch.number, "of": epoch.of, "metrics": dict(epoch.metrics)}

@@ -15,7 +15,7 @@ from edgeloop.nodes.identity import node_id
 from edgeloop.nodes.settings import TrainerSettings
 from edgeloop.nodes.trainer.job import JobFile, TrainingJob, new_job
 from edgeloop.nodes.trainer.runner import Pace, TrainingRunner
-from edgeloop.nodes.trainer.stages import EpochReports, Workbench, training_stages
+from edgeloop.nodes.trainer.stages import EpochReports, TrainingLog, Workbench, training_stages
 from edgeloop.nodes.trainer.worker import read_hyperparameters
 from edgeloop.protocol import events
 from edgeloop.protocol.payloads.nodes import acknowledgement, trainer_status_to_json
@@ -44,6 +44,7 @@ class TrainerDesk:
         self._id = node_id(settings.folder, settings.name)
         self._session = session or LoopSession(client.settings, node_type="trainer")
         self._epochs = EpochReports(self._session)
+        self._log = TrainingLog(self._session)
         self._job_file = JobFile(settings.folder / "training.json")
         bench = Workbench(
             trainer=trainer,
@@ -54,6 +55,7 @@ class TrainerDesk:
             epochs=self._epochs,
             remember=self._job_file.save,
             progress=lambda fraction: self._runner.note_progress(fraction),
+            output=self._log.hear,
             batch_size=settings.inference_batch_size,
         )
         self._runner = TrainingRunner(
@@ -74,6 +76,7 @@ class TrainerDesk:
         tasks: list[host.Task] = [
             self._session.run,
             self._epochs.run,
+            self._log.run,
             self._take_commands,
             self._report_status,
             self._train,
@@ -179,12 +182,17 @@ class TrainerDesk:
         while True:
             await self._begun.wait()
             self._begun.clear()
-            await self._runner.run()
+            await self._run_logged()
             log.info("The training is over.")
             if self._settings.restart_after_training:
                 with contextlib.suppress(EdgeloopError):
                     await self.report()
                 return
+
+    async def _run_logged(self) -> None:
+        if job := self._job_file.job:
+            with self._log.open(job.order, job.folder / "training.log"):
+                await self._runner.run()
 
     async def _report_status(self) -> None:
         while True:

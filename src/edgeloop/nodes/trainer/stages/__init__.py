@@ -7,10 +7,11 @@ from functools import partial
 from edgeloop.nodes.trainer.job import StageName, TrainingJob
 from edgeloop.nodes.trainer.stages import learning, publishing
 from edgeloop.nodes.trainer.stages.epochs import EpochReports
+from edgeloop.nodes.trainer.stages.logs import TrainingLog
 from edgeloop.nodes.trainer.stages.workbench import Workbench
 from edgeloop.types import TrainerState
 
-__all__ = ["EpochReports", "Stage", "Workbench", "training_stages"]
+__all__ = ["EpochReports", "Stage", "TrainingLog", "Workbench", "training_stages"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,7 +74,8 @@ async def train_model(bench: Workbench, job: TrainingJob) -> TrainingJob:
     )
     job = await _catch_up(bench, job, earlier_epochs(plan.journal))
     drop_others(plan.checkpoints, job.checkpoint)
-    async with aclosing(train(bench.trainer, plan, kill_after_s=bench.kill_after_s)) as epochs:
+    training = train(bench.trainer, plan, kill_after_s=bench.kill_after_s, on_output=bench.output)
+    async with aclosing(training) as epochs:
         async for epoch in epochs:
             job = await _note(bench, job, epoch)
     await bench.epochs.delivered()

@@ -115,7 +115,9 @@ async def _all_ids(bench: Workbench, job: TrainingJob) -> list[str]:
 async def _detect(bench: Workbench, plan: DetectionPlan) -> list[dict[str, Any]]:
     entries: list[dict[str, Any]] = []
     failures = 0
-    detecting = detect(bench.trainer.detector, plan, kill_after_s=bench.kill_after_s)
+    detecting = detect(
+        bench.trainer.detector, plan, kill_after_s=bench.kill_after_s, on_output=bench.output
+    )
     async with aclosing(detecting) as results:
         async for image_id, found in results:
             if found is None:

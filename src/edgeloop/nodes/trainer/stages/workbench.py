@@ -17,7 +17,8 @@ from edgeloop.types import LocalModel
 class Workbench:
     """The trainer, the ways to the loop, and where progress goes.
 
-    ``remember`` saves a job in the middle of a stage; ``progress`` takes 0..1.
+    ``remember`` saves a job in the middle of a stage; ``progress`` takes 0..1; ``output`` hears
+    what the training prints.
     """
 
     trainer: type[Trainer]
@@ -28,6 +29,7 @@ class Workbench:
     epochs: EpochReports
     remember: Callable[[TrainingJob], Awaitable[None]]
     progress: Callable[[float], None]
+    output: Callable[[str], None] | None = None
     batch_size: int = 10
     kill_after_s: float = KILL_AFTER_S
 

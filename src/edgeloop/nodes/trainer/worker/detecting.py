@@ -8,6 +8,7 @@ from pathlib import Path
 from edgeloop import imaging
 from edgeloop.errors import EdgeloopError, ModelLoadFailed
 from edgeloop.nodes.contracts import Detector
+from edgeloop.nodes.trainer.worker.output import OnOutput
 from edgeloop.nodes.trainer.worker.process import KILL_AFTER_S, Message, WorkerProcess
 from edgeloop.protocol.payloads.detections import detections_to_json, read_detections
 from edgeloop.types import Detections, LocalModel
@@ -27,13 +28,20 @@ class DetectionPlan:
 
 
 async def detect(
-    detector: type[Detector], plan: DetectionPlan, *, kill_after_s: float = KILL_AFTER_S
+    detector: type[Detector],
+    plan: DetectionPlan,
+    *,
+    kill_after_s: float = KILL_AFTER_S,
+    on_output: OnOutput | None = None,
 ) -> AsyncGenerator[tuple[str, Detections | None], None]:
     """Image id and what was seen in it; None where the detector failed on that image.
 
-    Closing the iterator ends the process. Raises TrainingFailed where the model cannot be used.
+    ``on_output`` hears what the process prints. Closing the iterator ends the process. Raises
+    TrainingFailed where the model cannot be used.
     """
-    async with WorkerProcess(detections_of, detector, plan, kill_after_s=kill_after_s) as process:
+    async with WorkerProcess(
+        detections_of, detector, plan, kill_after_s=kill_after_s, on_output=on_output
+    ) as process:
         async for message in process.messages():
             found = message["detections"]
             yield message["image"], None if found is None else read_detections(found)

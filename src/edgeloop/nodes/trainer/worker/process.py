@@ -13,7 +13,9 @@ from multiprocessing.connection import Connection
 from types import TracebackType
 from typing import Any, Self
 
+from edgeloop import host
 from edgeloop.errors import EdgeloopError, TrainingFailed, TrainingInterrupted
+from edgeloop.nodes.trainer.worker.output import OnOutput, Output, redirect
 
 log = logging.getLogger(__name__)
 
@@ -28,13 +30,24 @@ class WorkerProcess:
     """A context: the process runs ``work(*arguments)`` inside it, and nothing of it after it.
 
     ``work`` and its arguments must be importable by name: the process is spawned. It ends by itself
-    when this process ends, however that happens.
+    when this process ends, however that happens. With ``on_output``, what it writes to stdout and
+    stderr is passed on instead of appearing there.
     """
 
-    def __init__(self, work: Work, *arguments: Any, kill_after_s: float = KILL_AFTER_S) -> None:
+    def __init__(
+        self,
+        work: Work,
+        *arguments: Any,
+        kill_after_s: float = KILL_AFTER_S,
+        on_output: OnOutput | None = None,
+    ) -> None:
         spawning = multiprocessing.get_context("spawn")
         self._ours, self._theirs = spawning.Pipe()
-        self._process = spawning.Process(target=_run_work, args=(self._theirs, work, *arguments))
+        self._output = Output(spawning, on_output) if on_output else None
+        said = self._output.theirs if self._output else None
+        self._process = spawning.Process(
+            target=_run_work, args=(self._theirs, said, work, *arguments)
+        )
         self._kill_after_s = kill_after_s
         self._received: asyncio.Queue[Message | None] = asyncio.Queue()
         self._exit_descriptor = -1
@@ -46,6 +59,7 @@ class WorkerProcess:
             self._process.start()
         except BaseException:
             self._ours.close()
+            self._close_output()
             raise
         finally:
             self._theirs.close()
@@ -53,6 +67,8 @@ class WorkerProcess:
         loop = asyncio.get_running_loop()
         loop.add_reader(self._ours.fileno(), self._receive)
         loop.add_reader(self._exit_descriptor, self._note_exit)
+        if self._output:
+            self._output.listen()
         return self
 
     async def __aexit__(
@@ -60,6 +76,7 @@ class WorkerProcess:
     ) -> None:
         self._stop_listening()
         await asyncio.to_thread(self._end)
+        self._close_output()
 
     @property
     def pid(self) -> int:
@@ -132,6 +149,10 @@ class WorkerProcess:
         self._process.close()
         self._ours.close()
 
+    def _close_output(self) -> None:
+        if self._output:
+            self._output.close()
+
     def _signal_group(self, number: signal.Signals) -> None:
         try:
             os.killpg(self.pid, number)
@@ -147,8 +168,13 @@ def _exit_descriptor(process: "multiprocessing.context.SpawnProcess") -> int:
     return os.dup(process.sentinel)
 
 
-def _run_work(connection: Connection, work: Work, *arguments: Any) -> None:
+def _run_work(
+    connection: Connection, output: Connection | None, work: Work, *arguments: Any
+) -> None:
     os.setsid()
+    if output:
+        redirect(output)
+    host.show_log()
     threading.Thread(target=_end_with_the_node, args=(connection,), daemon=True).start()
 
     def send(message: Message) -> None:

@@ -11,6 +11,7 @@ from edgeloop.nodes.contracts import Trainer
 from edgeloop.nodes.trainer.worker import journal
 from edgeloop.nodes.trainer.worker.checkpoints import keep_files, plain
 from edgeloop.nodes.trainer.worker.hyperparameters import read_hyperparameters
+from edgeloop.nodes.trainer.worker.output import OnOutput
 from edgeloop.nodes.trainer.worker.process import KILL_AFTER_S, Message, WorkerProcess
 from edgeloop.nodes.trainer.worker.records import read_dataset
 from edgeloop.types import Category, Epoch, LocalModel, TrainingTask
@@ -39,13 +40,20 @@ class TrainingPlan:
 
 
 async def train(
-    trainer: type[Trainer], plan: TrainingPlan, *, kill_after_s: float = KILL_AFTER_S
+    trainer: type[Trainer],
+    plan: TrainingPlan,
+    *,
+    kill_after_s: float = KILL_AFTER_S,
+    on_output: OnOutput | None = None,
 ) -> AsyncGenerator[Epoch, None]:
     """The epochs of a training; their files are copies. Closing the iterator ends the process.
 
-    Raises TrainingFailed where the trainer says so, TrainingInterrupted where it crashed.
+    ``on_output`` hears what the process prints. Raises TrainingFailed where the trainer says so,
+    TrainingInterrupted where it crashed.
     """
-    async with WorkerProcess(epochs_of, trainer, plan, kill_after_s=kill_after_s) as process:
+    async with WorkerProcess(
+        epochs_of, trainer, plan, kill_after_s=kill_after_s, on_output=on_output
+    ) as process:
         async for message in process.messages():
             yield _EPOCH.validate_python(message["epoch"])
 
