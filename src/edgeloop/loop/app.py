@@ -14,14 +14,23 @@ from edgeloop import __version__, durable
 from edgeloop.errors import ConfigError
 from edgeloop.loop import ui
 from edgeloop.loop.api import accounts as account_routes
-from edgeloop.loop.api import failures, images, models, nodes, projects, standalone, trainings
+from edgeloop.loop.api import (
+    failures,
+    generator,
+    images,
+    models,
+    nodes,
+    projects,
+    standalone,
+    trainings,
+)
 from edgeloop.loop.api.context import Parts, context_of, provide
 from edgeloop.loop.api.documented import DocumentedApp
 from edgeloop.loop.api.limits import BoundedBodies
 from edgeloop.loop.db.session import Database
 from edgeloop.loop.dispatch import Dispatcher
 from edgeloop.loop.events import ConnectedNodes, FleetServer
-from edgeloop.loop.services import accounts, files
+from edgeloop.loop.services import accounts, files, permanent
 from edgeloop.loop.services.fleet import NoFleet
 from edgeloop.loop.services.workspace import Caller, Workspaces
 from edgeloop.loop.settings import LoopSettings
@@ -50,8 +59,11 @@ def create_app(
     """The loop as an ASGI app.
 
     Its start-up makes the data folder, the tables and the first account; ``on_password`` is told
-    the password that was made up for it, once. Raises ConfigError then if it cannot write.
+    the password that was made up for it, once. Raises ConfigError then if it cannot write, and at
+    once for test routes on a public address.
     """
+    if settings.test_routes:
+        permanent.check_address(settings.host)
     database = Database(settings.database)
     storage = FolderStorage(settings.data_folder / "files")
     connected = ConnectedNodes()
@@ -67,6 +79,7 @@ def create_app(
                 await database.migrate()
                 await _settle(workspaces)
                 await _ensure_admin(workspaces, settings, on_password)
+                await _prepare_tests(workspaces, settings)
                 async with _running(fleet, dispatcher):
                     yield
             finally:
@@ -84,6 +97,8 @@ def create_app(
     provide(app, Parts(workspaces, settings, on_training=dispatcher.wake))
     app.add_middleware(BoundedBodies)
     failures.install(app)
+    if settings.test_routes:
+        app.include_router(generator.router)
     _add_routes(app)
     app.mount("/ws", fleet.asgi)
     ui.mount(app, workspaces, caller_of=_caller_of)
@@ -173,6 +188,13 @@ def _told(folder: Path) -> Iterator[None]:
             "choose another one with --data-folder."
         )
         raise ConfigError(message) from error
+
+
+async def _prepare_tests(workspaces: Workspaces, settings: LoopSettings) -> None:
+    if settings.test_routes:
+        log.warning("For tests alone: any password lets %r in", accounts.ADMIN)
+        uri = f"http://{settings.host}:{settings.port}"
+        await permanent.ensure_demo(workspaces, loop_uri=uri)
 
 
 async def _ensure_admin(

@@ -48,6 +48,10 @@ class LoopSettings(BaseSettings):
     max_image_bytes: int = Field(default=64 * 1024 * 1024, ge=1024)
     """The largest image."""
 
+    test_routes: bool = False
+    """Serve the test suites of published clients: a project generator, the project zauberzeug/demo,
+    and any password for admin. Refused on a public address; never for a loop with data."""
+
     @property
     def database(self) -> str:
         """The URL of the database: SQLite in the data folder by default."""

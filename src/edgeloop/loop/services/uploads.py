@@ -38,12 +38,16 @@ class Upload:
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """An image that was found whole: what is known of it, and of its bytes."""
+    """An image that was found whole: what is known of it, and of its bytes.
+
+    ``image_id`` is the id that it shall have, empty for a new one.
+    """
 
     metadata: ImageMetadata
     content_hash: str
     size_bytes: int
     canvas: Canvas
+    image_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +150,7 @@ async def _add(workspace: Workspace, project: Project, arrival: Arrival, *, numb
     metadata = _allowed(workspace, arrival.metadata)
     received = workspace.clock() + timedelta(microseconds=number)  # images keep their order
     row = ImageRow(
-        id=str(uuid.uuid4()),
+        id=arrival.image_id or str(uuid.uuid4()),
         project_id=project.id,
         frame_id=metadata.frame_id,
         content_hash=arrival.content_hash,
