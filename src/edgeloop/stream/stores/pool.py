@@ -1,0 +1,48 @@
+"""Large arrays that are used again once nobody looks at them: fresh pages cost more than copies."""
+
+import sys
+import threading
+from typing import Any
+
+import numpy as np
+
+from edgeloop.stream.stores.layout import Array
+
+_POOLED_BYTES = 256 * 1024
+"""Below this the allocator keeps its pages by itself."""
+
+_KEPT = 8
+
+
+def _references(buffers: list[Array], index: int) -> int:
+    return sys.getrefcount(buffers[index])
+
+
+_IDLE = _references([np.empty(0, np.uint8)], 0)
+
+
+class Pool:
+    """Hands out uninitialised arrays; each is its taker's as long as any view of it lives."""
+
+    def __init__(self) -> None:
+        self._buffers: list[Array] = []
+        self._lock = threading.Lock()
+
+    def empty(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
+        """An array of this shape that nobody else can see."""
+        size = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
+        if size < _POOLED_BYTES:
+            return np.empty(shape, dtype)
+        with self._lock:
+            return np.ndarray(shape, dtype, buffer=self._idle(size))
+
+    def _idle(self, size: int) -> Array:
+        for index, buffer in enumerate(self._buffers):
+            if buffer.nbytes == size:
+                del buffer
+                if _references(self._buffers, index) == _IDLE:
+                    return self._buffers[index]
+        fresh = np.empty(size, np.uint8)
+        self._buffers.append(fresh)
+        del self._buffers[:-_KEPT]
+        return fresh

@@ -1,0 +1,86 @@
+"""Batches that are gathered while the one before is learnt from."""
+
+import queue
+import threading
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any, Self
+
+from edgeloop.errors import StreamClosed
+
+Sample = dict[str, Any]
+"""A batch as nested dicts of arrays, (batch_size, *shape) each."""
+
+
+class Prefetch:
+    """An endless iterator of batches; a thread of its own stays ``depth`` of them ahead.
+
+    The thread begins with the first batch asked for and ends with ``close``. An error in it is
+    raised where the batch is asked for. ``before`` is called, in the thread that asks, before each
+    batch is handed out, ``after`` once it is.
+    """
+
+    def __init__(
+        self,
+        draw: Callable[[], Sample],
+        *,
+        depth: int = 1,
+        before: Callable[[], None] = lambda: None,
+        after: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._draw = draw
+        self._before = before
+        self._after = after
+        self._wanted = threading.Semaphore(depth)
+        self._ready: queue.SimpleQueue[Sample | Exception] = queue.SimpleQueue()
+        self._is_closed = False
+        self._thread = threading.Thread(target=self._run, name="prefetch", daemon=True)
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> Sample:
+        self._before()
+        if self._is_closed:
+            raise _closed()
+        if not self._thread.ident:
+            self._thread.start()
+        found = self._ready.get()
+        self._wanted.release()
+        if isinstance(found, Exception):
+            raise found
+        self._after()
+        return found
+
+    def close(self) -> None:
+        """End the thread; harmless when repeated."""
+        self._is_closed = True
+        self._wanted.release()
+        if self._thread.ident:
+            self._thread.join()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _run(self) -> None:
+        while True:
+            self._wanted.acquire()
+            if self._is_closed:
+                self._ready.put(_closed())  # somebody may be waiting
+                return
+            try:
+                self._ready.put(self._draw())
+            except Exception as error:  # noqa: BLE001 - raised again where the batch is asked for
+                self._ready.put(error)
+
+
+def _closed() -> StreamClosed:
+    return StreamClosed("No more batches: the prefetch was closed.")
