@@ -22,7 +22,7 @@ from edgeloop.protocol.payloads.trainings import TrainingProgressPayload
 from edgeloop.types import Category, TrainerStatus
 from loops import MovedClock
 
-PERSON = Caller(account_id="1", username="ada", has_session=True)
+PERSON = Caller(account_id="1", username="ada", grants={"": "admin"}, has_session=True)
 
 
 @dataclass

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import threading
+import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
@@ -14,14 +15,17 @@ from unittest.mock import patch
 import argon2
 import httpx
 from fastapi import FastAPI
+from sqlalchemy import select
 
 from edgeloop import host
 from edgeloop.loop import LoopSettings, create_app
 from edgeloop.loop.api.context import Parts
+from edgeloop.loop.db.tables import AccountRow, MembershipRow, ProjectRow
 from edgeloop.loop.services import accounts
 from edgeloop.loop.services.workspace import Workspaces
 from edgeloop.protocol import routes
 from edgeloop.protocol.routes import V1
+from edgeloop.types import Role
 
 USERNAME = "admin"
 PASSWORD = "correct horse"
@@ -82,6 +86,27 @@ class LoopInProcess:
     async def device(self, *, address: str = REMOTE) -> httpx.AsyncClient:
         """A client that logged in without credentials."""
         return await self.client("", password="", address=address)
+
+    async def person(self, username: str, **roles: Role) -> httpx.AsyncClient:
+        """A client of a new account with these roles: ``**{"zoo/cats": "viewer"}``."""
+        await accounts.add(self.workspaces, username, password=PASSWORD)
+        async with self.workspaces.write() as workspace:
+            session = workspace.session
+            named = select(AccountRow.id).where(AccountRow.username == username)
+            for place, role in roles.items():
+                organization, _, name = place.partition("/")
+                condition = (ProjectRow.organization_id == organization, ProjectRow.name == name)
+                session.add(
+                    MembershipRow(
+                        id=str(uuid.uuid4()),
+                        account_id=await session.scalar(named),
+                        organization_id=organization,
+                        project_id=await session.scalar(select(ProjectRow.id).where(*condition)),
+                        role=role,
+                        created=self.clock(),
+                    )
+                )
+        return await self.client(username)
 
     async def project(self, **fields: Any) -> dict[str, Any]:
         """A new project ``zoo/cats`` with a box category ``cat``, unless told otherwise."""

@@ -19,14 +19,14 @@ from loops import LOCAL, REMOTE, OpenLoop
 ANYBODY = Caller()
 DEVICE = Caller(has_session=True)
 LOCAL_DEVICE = Caller(is_local=True)
-PERSON = Caller(account_id="1", username="ann", has_session=True)
-THE_LOOP = Caller(username="edgeloop", is_admin=True)
+PERSON = Caller(account_id="1", username="ann", grants={"zoo": "admin"}, has_session=True)
+THE_LOOP = Caller(username="edgeloop", grants={"": "admin"})
 
 
 @pytest.mark.parametrize(
     ("caller", "right"), [*itertools.product((PERSON, THE_LOOP), sorted(Right))]
 )
-def test_accounts_and_the_loop_itself_may_do_everything(caller: Caller, right: Right) -> None:
+def test_admins_and_the_loop_itself_may_do_everything(caller: Caller, right: Right) -> None:
     access.check(caller, right, address="zoo/cats")
 
 

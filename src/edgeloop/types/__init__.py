@@ -45,6 +45,10 @@ from edgeloop.types.nodes import (
     TrainerState,
     TrainerStatus,
 )
+from edgeloop.types.roles import (
+    ROLES,
+    Role,
+)
 from edgeloop.types.trainings import (
     CategoryCounts,
     Dataset,
@@ -55,6 +59,7 @@ from edgeloop.types.trainings import (
 
 __all__ = [
     "DEFAULT_COLOR",
+    "ROLES",
     "Annotations",
     "AnnotatorStatus",
     "AnyDetection",
@@ -80,6 +85,7 @@ __all__ = [
     "OperationMode",
     "PointAnnotation",
     "PointDetection",
+    "Role",
     "SegmentationAnnotation",
     "SegmentationDetection",
     "Split",

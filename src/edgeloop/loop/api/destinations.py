@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import tempfile
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -17,6 +17,7 @@ from edgeloop import durable
 from edgeloop.errors import TooLarge
 from edgeloop.loop.api.context import Asking, Context
 from edgeloop.loop.services import projects
+from edgeloop.loop.services.access import Right
 from edgeloop.loop.services.archives import ReceivedFile
 from edgeloop.loop.services.projects import Project
 from edgeloop.loop.services.publishing import Upload
@@ -53,16 +54,24 @@ class ModelDestination:
             await form.close()
 
 
-async def destination_of(
-    asking: Asking, request: Request, organization: str, name: str, model_format: str
-) -> ModelDestination:
-    """The destination in a request's path; the caller's right is checked before its files come."""
-    async with asking.read() as workspace:
-        project = await projects.by_names(workspace, organization, name=name)
-    return ModelDestination(asking, request, project, model_format)
+def destination_for(right: Right) -> Callable[..., Awaitable[ModelDestination]]:
+    """Finds the destination in a request's path, for someone with this right.
+
+    It is checked before the files come.
+    """
+
+    async def destination_of(
+        asking: Asking, request: Request, organization: str, name: str, model_format: str
+    ) -> ModelDestination:
+        async with asking.read() as workspace:
+            project = await projects.by_names(workspace, organization, name=name, right=right)
+        return ModelDestination(asking, request, project, model_format)
+
+    return destination_of
 
 
-Destination = Annotated[ModelDestination, Depends(destination_of)]
+TrainedModel = Annotated[ModelDestination, Depends(destination_for(Right.TRAIN))]
+AnyModel = Annotated[ModelDestination, Depends(destination_for(Right.MANAGE_MODELS))]
 
 
 @contextlib.asynccontextmanager

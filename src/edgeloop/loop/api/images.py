@@ -121,7 +121,7 @@ async def get_detections(asking: Asking, image_id: str) -> dict[str, Any]:
 async def annotate(asking: Asking, image_id: str, body: ChangeBody) -> dict[str, Any]:
     """Change annotations, state and split of an image."""
     async with asking.write() as workspace:
-        image = await images.by_id(workspace, image_id)
+        image = await images.by_id(workspace, image_id, right=Right.ANNOTATE)
         project = await projects.by_id(workspace, image.project_id)
         change = body.to_change(project.ids_by_name)
         return _to_json(await annotating.annotate(workspace, project, image=image, change=change))
@@ -194,7 +194,7 @@ async def put_detections(
 ) -> dict[str, int]:
     """What a model saw in up to 1000 images; replaces what it saw in them before."""
     async with asking.write() as workspace:
-        project = await projects.by_names(workspace, organization, name=name)
+        project = await projects.by_names(workspace, organization, name=name, right=Right.TRAIN)
         sightings = [sighting.to_sighting() for sighting in body]
         return {"images": await detections.replace_all(workspace, project, sightings)}
 

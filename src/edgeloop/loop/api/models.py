@@ -9,7 +9,7 @@ from starlette.responses import StreamingResponse
 from edgeloop.client.calls.records import DeploymentRecord, EvaluationRecord, ModelRecord
 from edgeloop.evaluation import Evaluation
 from edgeloop.loop.api.context import Asking
-from edgeloop.loop.api.destinations import Destination
+from edgeloop.loop.api.destinations import AnyModel, TrainedModel
 from edgeloop.loop.api.documented import answers, page_of
 from edgeloop.loop.api.paging import Limit, page
 from edgeloop.loop.services import deployments, figures, models, projects, publishing
@@ -82,7 +82,7 @@ async def target(asking: Asking, project_id: str) -> dict[str, Any]:
 async def deploy(asking: Asking, project_id: str, body: DeploymentBody) -> dict[str, Any]:
     """Make a model the one that the project's detectors shall run."""
     async with asking.write() as workspace:
-        project = await projects.by_id(workspace, project_id)
+        project = await projects.by_id(workspace, project_id, right=Right.DEPLOY)
         made = await deployments.deploy(workspace, project, model_id=body.model_id)
     return _deployment_to_json(made)
 
@@ -125,7 +125,7 @@ async def download(
 
 
 @clients.put(f"{PROJECT}/trainings/{{number}}/models/latest/{{model_format}}/file")
-async def upload_to_training(destination: Destination, number: int) -> dict[str, str]:
+async def upload_to_training(destination: TrainedModel, number: int) -> dict[str, str]:
     """Add a format to the newest model of a training; it may be repeated."""
     async with destination.received() as upload:
         asking = destination.asking
@@ -140,7 +140,7 @@ async def upload_to_training(destination: Destination, number: int) -> dict[str,
 
 
 @clients.put(f"{PROJECT}/models/{{model_id}}/{{model_format}}/file")
-async def upload_to_model(destination: Destination, model_id: str) -> dict[str, str]:
+async def upload_to_model(destination: AnyModel, model_id: str) -> dict[str, str]:
     """Add a format to a model; it may be repeated."""
     async with destination.received() as upload:
         asking = destination.asking

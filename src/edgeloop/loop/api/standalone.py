@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter
 
-from edgeloop.loop.api.destinations import Destination
+from edgeloop.loop.api.destinations import AnyModel
 from edgeloop.loop.services import publishing, standalone
 from edgeloop.protocol.routes import API
 
@@ -13,18 +13,18 @@ PROJECT = f"{API}/{{organization}}/projects/{{name}}"
 
 
 @clients.post(f"{PROJECT}/models/{{model_format}}")
-async def upload_files(destination: Destination) -> dict[str, str]:
+async def upload_files(destination: AnyModel) -> dict[str, str]:
     """Make a model of files, or of one zip with them, that no training made."""
     return await _published(destination)
 
 
 @clients.post(f"{PROJECT}/{{model_format}}")
-async def upload_zip(destination: Destination) -> dict[str, str]:
+async def upload_zip(destination: AnyModel) -> dict[str, str]:
     """Make a model of one zip, or of files, that no training made."""
     return await _published(destination)
 
 
-async def _published(destination: Destination) -> dict[str, str]:
+async def _published(destination: AnyModel) -> dict[str, str]:
     asking = destination.asking
     publishing.check_format(destination.model_format)  # before its files come
     async with destination.received(unpack=True) as upload:

@@ -1,10 +1,15 @@
-"""Who may do what."""
+"""Who may do what: the one place that decides.
+
+A service that is given a ``Project`` trusts that it was asked for with the right that it takes.
+"""
 
 import logging
+from collections.abc import Mapping
 from enum import StrEnum
 
-from edgeloop.errors import Forbidden, Unauthenticated
+from edgeloop.errors import Forbidden, NotFound, Unauthenticated
 from edgeloop.loop.services.workspace import Caller
+from edgeloop.types import ROLES, Role
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +33,24 @@ class Right(StrEnum):
     REPORT_DETECTOR = "report a detector"
 
 
+LOWEST: Mapping[Right, Role] = {
+    Right.READ: "viewer",
+    Right.LIST_MODELS: "viewer",
+    Right.DOWNLOAD_MODEL: "viewer",
+    Right.READ_DEPLOYMENT: "viewer",
+    Right.ANNOTATE: "annotator",
+    Right.UPLOAD_IMAGES: "annotator",
+    Right.TRAIN: "manager",
+    Right.MANAGE_MODELS: "manager",
+    Right.DEPLOY: "manager",
+    Right.EDIT_PROJECT: "manager",
+    Right.DELETE_DATA: "manager",
+    Right.REPORT_DETECTOR: "manager",
+    Right.COMMAND_NODES: "manager",
+    Right.ADMINISTER: "admin",
+}
+"""The lowest role that has a right."""
+
 DEVICE_RIGHTS = frozenset(
     {
         Right.UPLOAD_IMAGES,
@@ -40,19 +63,74 @@ DEVICE_RIGHTS = frozenset(
 """What a device may do without an account, where its project is open to devices."""
 
 
-def check(caller: Caller, right: Right, *, address: str = "", is_open: bool = False) -> None:
-    """Let the caller pass, or raise Unauthenticated (no session) or Forbidden (a device's).
+def role_at(grants: Mapping[str, Role], address: str) -> Role | None:
+    """The highest role that is granted at an address or above it."""
+    organization = address.partition("/")[0]
+    held = [grants[place] for place in {"", organization, address} if place in grants]
+    return max(held, key=ROLES.index, default=None)
 
-    ``address`` is ORGANIZATION/PROJECT, ``is_open`` whether that project is open to devices.
+
+def may(caller: Caller, right: Right, *, address: str = "", is_open: bool = False) -> bool:
+    """Whether ``check`` lets the caller pass."""
+    if _suffices(role_at(caller.grants, address), right):
+        return True
+    if right not in DEVICE_RIGHTS or not address:
+        return False
+    lent = _suffices(role_at(caller.device_grants, address), right)
+    return lent or is_open or caller.is_local
+
+
+def check(
+    caller: Caller, right: Right, *, address: str = "", is_open: bool = False, unseen: str = ""
+) -> None:
+    """Let the caller pass, or raise.
+
+    ``address`` is ORGANIZATION/PROJECT, ORGANIZATION, or empty: the whole loop. ``is_open``:
+    whether that project is open to devices. Raises Unauthenticated without a session, Forbidden
+    for a device and for a role that does not suffice, and NotFound, which says ``unseen``, for an
+    account without any role there: what one may not see does not exist.
     """
-    if not caller.is_device:
-        return  # every account may do everything: roles are to be asked here
-    if right in DEVICE_RIGHTS and address and (is_open or caller.is_local):
+    if may(caller, right, address=address, is_open=is_open):
         return
+    if caller.is_device:
+        raise _refusal_of_device(caller, right, address=address)
+    role = role_at(caller.grants, address)
+    if role is None and address:
+        raise NotFound(unseen or f"There is no project {address}.")
+    place = address or "the whole loop"
+    raise Forbidden(
+        f"To {right} takes the role {LOWEST[right]} of {place}: {caller.username} is "
+        f"{role or 'nothing'} there. An admin can change that with 'edgeloop user role'."
+    )
+
+
+def check_account(caller: Caller, right: Right = Right.READ) -> None:
+    """Let any account pass; what it sees is up to its roles. Raises as ``check`` does."""
+    if caller.is_device:
+        raise _refusal_of_device(caller, right, address="")
+
+
+def check_somewhere(caller: Caller, right: Right) -> None:
+    """Let an account pass that has this right by a role in some place; raises as ``check``."""
+    check_account(caller, right)
+    if not any(_suffices(role, right) for role in caller.grants.values()):
+        raise Forbidden(
+            f"To {right} takes the role {LOWEST[right]} of a project: {caller.username} has it "
+            "nowhere. An admin can change that with 'edgeloop user role'."
+        )
+
+
+def _suffices(role: Role | None, right: Right) -> bool:
+    return role is not None and ROLES.index(role) >= ROLES.index(LOWEST[right])
+
+
+def _refusal_of_device(
+    caller: Caller, right: Right, *, address: str
+) -> Forbidden | Unauthenticated:
     error = Forbidden if caller.has_session else Unauthenticated
     if right in DEVICE_RIGHTS and address:
-        raise error(_closed(right, address))
-    raise error(f"To {right} takes an account: log in with a username and its password.")
+        return error(_closed(right, address))
+    return error(f"To {right} takes an account: log in with a username and its password.")
 
 
 def _closed(right: Right, address: str) -> str:

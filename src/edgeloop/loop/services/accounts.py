@@ -6,15 +6,17 @@ import functools
 import hashlib
 import secrets
 import uuid
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 import argon2
-from sqlalchemy import delete, select, update
+from sqlalchemy import Row, Select, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from edgeloop.errors import Conflict, EdgeloopError, NotFound, Unauthenticated, Unprocessable
-from edgeloop.loop.db.tables import AccountRow, SessionRow
+from edgeloop.loop.db.tables import AccountRow, MembershipRow, ProjectRow, SessionRow
 from edgeloop.loop.services.workspace import Caller, Workspaces
+from edgeloop.types import Role
 
 ADMIN = "admin"
 _TOUCH_AFTER = timedelta(minutes=1)
@@ -129,20 +131,49 @@ async def caller_of(
     if not token:
         return nobody
     async with workspaces.read() as workspace:
-        login = await workspace.session.get(SessionRow, _hash_of(token))
-        if login is None or login.last_seen + lifetime < workspace.clock():
-            return nobody
-        account = await workspace.session.get(AccountRow, login.account_id or "")
+        found = (await workspace.session.execute(_session_query(token))).all()
+    if not found or found[0].SessionRow.last_seen + lifetime < workspaces.clock():
+        return nobody
+    login, account = found[0].SessionRow, found[0].AccountRow
     await _touch(workspaces, login.token_hash, last_seen=login.last_seen)
     if account is None:
         return Caller(is_local=is_local, has_session=True)
     return Caller(
         account_id=account.id,
         username=account.username,
-        is_admin=account.is_admin,
+        grants=_grants(account, found),
         is_local=is_local,
         has_session=True,
     )
+
+
+def _session_query(token: str) -> Select[SessionRow, AccountRow, str, str, str]:
+    """A session, its account and the account's roles, a row for each; in one query."""
+    return (
+        select(
+            SessionRow,
+            AccountRow,
+            MembershipRow.organization_id,
+            ProjectRow.name.label("project"),
+            MembershipRow.role,
+        )
+        .outerjoin(AccountRow, SessionRow.account_id == AccountRow.id)
+        .outerjoin(MembershipRow, MembershipRow.account_id == AccountRow.id)
+        .outerjoin(ProjectRow, MembershipRow.project_id == ProjectRow.id)
+        .where(SessionRow.token_hash == _hash_of(token))
+    )
+
+
+def _grants(
+    account: AccountRow, rows: Sequence[Row[SessionRow, AccountRow, str, str, str]]
+) -> Mapping[str, Role]:
+    if account.is_admin:
+        return {"": "admin"}
+    return {
+        f"{row.organization_id}/{row.project}" if row.project else row.organization_id: row.role
+        for row in rows
+        if row.role
+    }
 
 
 async def _checked(workspaces: Workspaces, username: str, password: str) -> str:

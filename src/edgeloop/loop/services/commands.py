@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from edgeloop.errors import Unprocessable
-from edgeloop.loop.services import access, images, projects
+from edgeloop.loop.services import images, nodes, projects
 from edgeloop.loop.services.access import Right
 from edgeloop.loop.services.workspace import Caller, Workspace, Workspaces
 from edgeloop.protocol import events
@@ -31,8 +31,9 @@ class Gesture:
 
 
 async def restart(workspaces: Workspaces, caller: Caller, *, node_id: str) -> None:
-    """Let a node end, so that its supervisor starts it afresh; raises NotFound."""
-    access.check(caller, Right.COMMAND_NODES)
+    """Let a node end, so that its supervisor starts it afresh; raises NotFound, Forbidden."""
+    async with workspaces.read(caller) as workspace:
+        await nodes.known(workspace, node_id, right=Right.COMMAND_NODES)
     await workspaces.fleet.send(node_id, events.RESTART)
 
 
@@ -52,7 +53,8 @@ async def gesture(workspaces: Workspaces, caller: Caller, *, node_id: str, made:
 
 async def leave(workspaces: Workspaces, caller: Caller, *, node_id: str, frontend_id: str) -> None:
     """Tell an annotator that a page was closed; raises what ``Fleet.send`` says."""
-    access.check(caller, Right.ANNOTATE)
+    async with workspaces.read(caller) as workspace:
+        await nodes.known(workspace, node_id, right=Right.ANNOTATE)
     await workspaces.fleet.send(node_id, events.USER_LOGOUT, frontend_id)
 
 

@@ -12,7 +12,7 @@ from sqlalchemy import Select, select, tuple_
 from edgeloop import imaging
 from edgeloop.errors import NotFound, Unprocessable
 from edgeloop.loop.db.tables import AnnotationsRow, ImageRow, ImageTagRow
-from edgeloop.loop.services import access, files
+from edgeloop.loop.services import files, projects
 from edgeloop.loop.services.access import Right
 from edgeloop.loop.services.projects import Project
 from edgeloop.loop.services.workspace import Workspace
@@ -70,12 +70,11 @@ async def by_ids(
     return await _described(workspace, (await workspace.session.scalars(query)).all())
 
 
-async def by_id(workspace: Workspace, image_id: str) -> Image:
-    """One image; raises NotFound, Unauthenticated, Forbidden."""
-    access.check(workspace.caller, Right.READ)
-    row = await workspace.session.get(ImageRow, image_id)
-    if row is None:
-        raise NotFound(f"There is no image with the id {image_id}.")
+async def by_id(workspace: Workspace, image_id: str, *, right: Right = Right.READ) -> Image:
+    """One image for someone with this right; raises NotFound, Unauthenticated, Forbidden."""
+    found = await workspace.session.get(ImageRow, image_id)
+    unseen = f"There is no image with the id {image_id}."
+    row = await projects.owned(workspace, found, right=right, unseen=unseen)
     return (await _described(workspace, [row]))[0]
 
 

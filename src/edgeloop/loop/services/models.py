@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from edgeloop.errors import NotFound, Unprocessable
 from edgeloop.loop.db.tables import ModelFileRow, ModelRow, TrainingRow
-from edgeloop.loop.services import access, deployments, projects
+from edgeloop.loop.services import deployments, projects
 from edgeloop.loop.services.access import Right
 from edgeloop.loop.services.projects import Project
 from edgeloop.loop.services.workspace import Workspace
@@ -35,18 +35,16 @@ class ModelZip:
 
 
 async def get(workspace: Workspace, model_id: str) -> Model:
-    """One model; raises NotFound."""
+    """One model; raises as ``row_of`` does."""
     row = await row_of(workspace, model_id)
     return (await _described(workspace, [row]))[0]
 
 
-async def row_of(workspace: Workspace, model_id: str) -> ModelRow:
-    """The row of a model; raises NotFound."""
-    access.check(workspace.caller, Right.READ)
+async def row_of(workspace: Workspace, model_id: str, *, right: Right = Right.READ) -> ModelRow:
+    """The row of a model for someone with this right; raises NotFound, Forbidden."""
     row = await workspace.session.get(ModelRow, model_id)
-    if row is None:
-        raise NotFound(f"There is no model {model_id}.")
-    return row
+    unseen = f"There is no model {model_id}."
+    return await projects.owned(workspace, row, right=right, unseen=unseen)
 
 
 async def in_project(workspace: Workspace, project_id: str) -> Sequence[Model]:

@@ -5,19 +5,24 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, and_, false, or_, select
 
 from edgeloop.errors import Conflict
 from edgeloop.loop.db.tables import NodeRow, ProjectRow
-from edgeloop.loop.services import access
+from edgeloop.loop.services import access, projects
 from edgeloop.loop.services.access import Right
-from edgeloop.loop.services.workspace import Workspace
+from edgeloop.loop.services.workspace import Caller, Workspace
 from edgeloop.protocol.payloads.nodes import annotator_status_to_json, detector_status_to_json
 from edgeloop.types import AnnotatorStatus, DetectorStatus
 
 TRAINER = "trainer"
 DETECTOR = "detector"
 ANNOTATOR = "annotator"
+_REPORTS = {
+    TRAINER: Right.TRAIN,
+    DETECTOR: Right.REPORT_DETECTOR,
+    ANNOTATOR: Right.ANNOTATE,
+}
 ONLINE_FOR = {TRAINER: timedelta(seconds=30), DETECTOR: timedelta(seconds=75)}
 
 
@@ -60,7 +65,11 @@ async def heard_from_detector(
 
 
 async def heard_from_annotator(workspace: Workspace, status: AnnotatorStatus) -> NodeRow:
-    """Remember an annotator's report; raises Conflict where the id is another kind of node's."""
+    """Remember an annotator's report; raises Conflict where the id is another kind of node's.
+
+    Raises Forbidden where the caller may annotate nothing.
+    """
+    access.check_somewhere(workspace.caller, Right.ANNOTATE)
     report = Report(status.id, ANNOTATOR, status.name, None, annotator_status_to_json(status))
     return await remember(workspace, report)
 
@@ -75,6 +84,8 @@ async def remember(workspace: Workspace, report: Report) -> NodeRow:
     if node.kind != report.kind:
         message = f"The id {report.id} is that of a {node.kind}: a {report.kind} needs its own."
         raise Conflict(message)
+    if node.project_id not in (None, report.project_id):
+        await _check_may_speak_for(workspace, node)
     node.name = report.name
     node.project_id = report.project_id
     node.status = dict(report.status)
@@ -82,13 +93,31 @@ async def remember(workspace: Workspace, report: Report) -> NodeRow:
     return node
 
 
+async def known(workspace: Workspace, node_id: str, *, right: Right) -> NodeRow:
+    """A node for someone with this right in its project, or anywhere where it works for none.
+
+    Raises NotFound, Unauthenticated, Forbidden.
+    """
+    node = await workspace.session.get(NodeRow, node_id)
+    if node is not None and node.project_id is None:
+        access.check_somewhere(workspace.caller, right)
+        return node
+    unseen = f"No node {node_id} was ever heard from."
+    return await projects.owned(workspace, node, right=right, unseen=unseen)
+
+
 async def list_by_id(
     workspace: Workspace, *, limit: int, after: str | None = None
 ) -> Sequence[KnownNode]:
-    """Up to ``limit`` nodes in the order of their ids, those behind ``after``."""
-    access.check(workspace.caller, Right.READ)
-    query = select(NodeRow, ProjectRow.organization_id, ProjectRow.name).outerjoin(
-        ProjectRow, NodeRow.project_id == ProjectRow.id
+    """Up to ``limit`` nodes in the order of their ids, those behind ``after``.
+
+    The caller sees those of its projects and those that work for none, which may work for any.
+    """
+    access.check_account(workspace.caller)
+    query = (
+        select(NodeRow, ProjectRow.organization_id, ProjectRow.name)
+        .outerjoin(ProjectRow, NodeRow.project_id == ProjectRow.id)
+        .where(_visible(workspace.caller))
     )
     if after is not None:
         query = query.where(NodeRow.id > after)
@@ -109,6 +138,24 @@ async def trainers_online(workspace: Workspace) -> Sequence[KnownTrainer]:
         for node in rows.all()
         if is_online(workspace, node)
     ]
+
+
+async def _check_may_speak_for(workspace: Workspace, node: NodeRow) -> None:
+    """Nobody takes the place of a node that is at work in a project of others."""
+    owner = await workspace.session.get(ProjectRow, node.project_id)
+    if owner is None or not is_online(workspace, node):
+        return
+    address, right = f"{owner.organization_id}/{owner.name}", _REPORTS[node.kind]
+    if not access.may(workspace.caller, right, address=address, is_open=owner.open_to_devices):
+        raise Conflict(
+            f"The id {node.id} is that of a node that works for another project: start this one "
+            "under a name of its own."
+        )
+
+
+def _visible(caller: Caller) -> ColumnElement[bool]:
+    for_all = and_(NodeRow.project_id.is_(None), NodeRow.kind != DETECTOR)
+    return or_(for_all if caller.grants else false(), projects.visible(caller))
 
 
 def is_online(workspace: Workspace, node: NodeRow) -> bool:

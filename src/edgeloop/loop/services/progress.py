@@ -7,8 +7,13 @@ from datetime import timedelta
 from sqlalchemy import select
 
 from edgeloop.errors import NotFound
+<<<<<<< HEAD
 from edgeloop.loop.db.tables import EpochRow, ModelRow, TrainingLogRow, TrainingRow
 from edgeloop.loop.services import dismissals, models, nodes, projects
+=======
+from edgeloop.loop.db.tables import EpochRow, ModelRow, TrainingRow
+from edgeloop.loop.services import access, dismissals, models, nodes, projects
+>>>>>>> 0152037 (Ask for a role wherever the loop is used; hide what one may not see)
 from edgeloop.loop.services.access import Right
 from edgeloop.loop.services.endings import put_back
 from edgeloop.loop.services.trainings import TrainingState, numbered
@@ -33,8 +38,10 @@ async def heard_from_trainer(workspace: Workspace, status: TrainerStatus) -> Tra
     """Remember a trainer's report; its training follows it and is returned.
 
     A trainer that is free again has let its training go; one that is busy with a training which
-    the loop had given up has it back.
+    the loop had given up has it back. Raises Forbidden where the caller may train nothing, or not
+    what the trainer has, and Conflict for the id of another node.
     """
+    access.check_somewhere(workspace.caller, Right.TRAIN)
     project_id = await _project_of(workspace, status)
     said = trainer_status_to_json(status)
     await nodes.remember(
@@ -42,6 +49,9 @@ async def heard_from_trainer(workspace: Workspace, status: TrainerStatus) -> Tra
     )
     await dismissals.heard_from_trainer(workspace, status)
     training = await running_training(workspace, status.id)
+    if training is not None:
+        unseen = f"The trainer {status.id} is somebody else's: start this one under another name."
+        await projects.owned(workspace, training, right=Right.TRAIN, unseen=unseen)
     if status.state not in FREE_STATES and training is None and project_id:
         training = await _taken_up_again(workspace, status.id, project_id)
     if training is None:
@@ -81,7 +91,7 @@ async def heard_epoch(
     workspace: Workspace, organization: str, project: str, report: EpochReportPayload
 ) -> None:
     """Keep the figures of an epoch; a repeat replaces them. Raises NotFound."""
-    found = await projects.by_names(workspace, organization, name=project)
+    found = await projects.by_names(workspace, organization, name=project, right=Right.TRAIN)
     training = await numbered(workspace, found.id, report.training_number)
     epoch = report.epoch
     figures = {name: value for name, value in epoch.metrics.items() if math.isfinite(value)}
@@ -163,7 +173,7 @@ async def _taken_up_again(
 async def _training_in(
     workspace: Workspace, organization: str, project: str, trainer_id: str
 ) -> TrainingRow:
-    found = await projects.by_names(workspace, organization, name=project)
+    found = await projects.by_names(workspace, organization, name=project, right=Right.TRAIN)
     training = await running_training(workspace, trainer_id)
     if training is None:
         training = await _taken_up_again(workspace, trainer_id, found.id)
@@ -176,6 +186,9 @@ async def _project_of(workspace: Workspace, status: TrainerStatus) -> str | None
     if not status.organization or not status.project:
         return None
     try:
-        return (await projects.by_names(workspace, status.organization, name=status.project)).id
+        found = await projects.by_names(
+            workspace, status.organization, name=status.project, right=Right.TRAIN
+        )
     except NotFound:
         return None  # it works for another loop
+    return found.id

@@ -6,15 +6,15 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import get_args
+from typing import Protocol, TypeVar, get_args
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, or_, select, true, tuple_
 
-from edgeloop.errors import Conflict, NotFound, Unprocessable
+from edgeloop.errors import Conflict, Forbidden, NotFound, Unprocessable
 from edgeloop.loop.db.tables import CategoryRow, ImageRow, OrganizationRow, ProjectRow
 from edgeloop.loop.services import access
 from edgeloop.loop.services.access import Right
-from edgeloop.loop.services.workspace import Workspace
+from edgeloop.loop.services.workspace import Caller, Workspace
 from edgeloop.types import Category, CategoryType, ImageState
 
 RESERVED_ORGANIZATIONS = frozenset({"v1", "login", "logout", "status", "projects"})
@@ -29,6 +29,18 @@ _COLORS = (
     "#8D6E63",
 )
 """Given in turn to categories that come without a colour."""
+
+
+class OfProject(Protocol):
+    """A row that belongs to a project."""
+
+    @property
+    def project_id(self) -> str | None:
+        """Whose it is."""
+        ...
+
+
+Owned = TypeVar("Owned", bound=OfProject)
 _SLUG = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 
 
@@ -71,7 +83,8 @@ async def by_names(
 ) -> Project:
     """The project of these names for someone with this right; raises NotFound.
 
-    Who may not see it is told to log in, whether it exists or not (Unauthenticated, Forbidden).
+    Who may not see it is told the same whether it exists or not: without an account to log in
+    (Unauthenticated, Forbidden), with one that there is none.
     """
     condition = (ProjectRow.organization_id == organization, ProjectRow.name == name)
     row = await workspace.session.scalar(select(ProjectRow).where(*condition))
@@ -88,12 +101,35 @@ async def by_id(workspace: Workspace, project_id: str, *, right: Right = Right.R
     return (await _with_categories(workspace, [row]))[0]
 
 
+async def owned(workspace: Workspace, row: Owned | None, *, right: Right, unseen: str) -> Owned:
+    """A row for someone with this right in its project; None stands for a row that there is not.
+
+    Raises as ``by_names`` does; NotFound says ``unseen``.
+    """
+    project_id = row.project_id if row is not None else None
+    await _allowed(workspace, project_id, right=right, unseen=unseen)
+    if row is None:
+        raise NotFound(unseen)
+    return row
+
+
+def visible(caller: Caller) -> ColumnElement[bool]:
+    """The condition on ``ProjectRow`` for projects that the caller may see."""
+    if "" in caller.grants:
+        return true()
+    organizations = [address for address in caller.grants if "/" not in address]
+    names = [address.split("/") for address in caller.grants if "/" in address]
+    place = tuple_(ProjectRow.organization_id, ProjectRow.name)
+    return or_(ProjectRow.organization_id.in_(organizations), place.in_(names))
+
+
 async def find(
     workspace: Workspace, *, organization: str | None = None, name: str | None = None
 ) -> tuple[Project, ...]:
-    """All projects, or those of these names, by organization and name."""
-    access.check(workspace.caller, Right.READ)
-    query = select(ProjectRow).order_by(ProjectRow.organization_id, ProjectRow.name)
+    """All projects that the caller may see, or those of these names, by organization and name."""
+    access.check_account(workspace.caller)
+    query = select(ProjectRow).where(visible(workspace.caller))
+    query = query.order_by(ProjectRow.organization_id, ProjectRow.name)
     if organization is not None:
         query = query.where(ProjectRow.organization_id == organization)
     if name is not None:
@@ -102,8 +138,12 @@ async def find(
 
 
 async def create(workspace: Workspace, new: NewProject) -> Project:
-    """Add a project, its organization included; raises Unprocessable, Conflict."""
-    access.check(workspace.caller, Right.READ)
+    """Add a project, its organization included; raises Unprocessable, Conflict.
+
+    That takes a manager of the organization, an admin of the loop where it is new, and an admin of
+    the organization to open the project to devices (Unauthenticated, Forbidden).
+    """
+    await _check_creator(workspace, new)
     _check_names(new)
     session = workspace.session
     condition = (ProjectRow.organization_id == new.organization, ProjectRow.name == new.name)
@@ -134,8 +174,13 @@ async def update(
     has_val_split: bool | None = None,
     categories: Sequence[Category] = (),
 ) -> Project:
-    """Change what is given. A category of a known id, or name, is changed; others are added."""
+    """Change what is given. A category of a known id, or name, is changed; others are added.
+
+    That takes a manager, and to open or close the project an admin.
+    """
     row = await _row(workspace, project_id, right=Right.EDIT_PROJECT)
+    if open_to_devices not in (None, row.open_to_devices):
+        await _row(workspace, project_id, right=Right.ADMINISTER)
     if open_to_devices is not None:
         row.open_to_devices = open_to_devices
     if has_val_split is not None:
@@ -160,11 +205,36 @@ async def image_counts(
 
 
 async def _row(workspace: Workspace, project_id: str, *, right: Right) -> ProjectRow:
-    access.check(workspace.caller, right)
-    row = await workspace.session.get(ProjectRow, project_id)
+    unseen = f"There is no project with the id {project_id}."
+    return await _allowed(workspace, project_id, right=right, unseen=unseen)
+
+
+async def _allowed(
+    workspace: Workspace, project_id: str | None, *, right: Right, unseen: str
+) -> ProjectRow:
+    row = await workspace.session.get(ProjectRow, project_id) if project_id else None
     if row is None:
-        raise NotFound(f"There is no project with the id {project_id}.")
+        access.check_account(workspace.caller, right)
+        raise NotFound(unseen)
+    address = f"{row.organization_id}/{row.name}"
+    is_open = row.open_to_devices
+    access.check(workspace.caller, right, address=address, is_open=is_open, unseen=unseen)
     return row
+
+
+async def _check_creator(workspace: Workspace, new: NewProject) -> None:
+    caller = workspace.caller
+    access.check_account(caller, Right.EDIT_PROJECT)
+    is_new = await workspace.session.get(OrganizationRow, new.organization) is None
+    if not (
+        access.may(caller, Right.EDIT_PROJECT, address="" if is_new else new.organization)
+    ):  # the same whether the organization exists or not
+        raise Forbidden(
+            f"A project in {new.organization} can be made by a manager of that organization, and "
+            "by an admin of the loop where the organization is new."
+        )
+    if new.open_to_devices:
+        access.check(caller, Right.ADMINISTER, address=new.organization)
 
 
 async def _with_categories(workspace: Workspace, rows: Sequence[ProjectRow]) -> tuple[Project, ...]:

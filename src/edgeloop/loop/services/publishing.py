@@ -11,8 +11,7 @@ from sqlalchemy import select
 
 from edgeloop.errors import NotFound, Overloaded, Unprocessable
 from edgeloop.loop.db.tables import ModelFileRow, ModelRow, TrainingRow
-from edgeloop.loop.services import access, files, models, trainings
-from edgeloop.loop.services.access import Right
+from edgeloop.loop.services import files, models, trainings
 from edgeloop.loop.services.archives import Archive, ReceivedFile, archive_of
 from edgeloop.loop.services.files import MODELS
 from edgeloop.loop.services.projects import Project
@@ -64,7 +63,6 @@ async def publish(
     """
     check_format(upload.model_format)
     async with workspaces.read(caller) as workspace:
-        access.check(caller, Right.READ)
         facts = await _facts(workspace, project, model_id=model_id)
     await store(workspaces, caller, facts=facts, upload=upload)
     return model_id

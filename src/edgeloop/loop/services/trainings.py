@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from edgeloop.errors import Conflict, NotFound, Unprocessable
 from edgeloop.loop.db.tables import EpochRow, ModelRow, NodeRow, ProjectRow, TrainingRow
-from edgeloop.loop.services import access, models, nodes, projects
+from edgeloop.loop.services import models, nodes, projects
 from edgeloop.loop.services.access import Right
 from edgeloop.loop.services.projects import Project
 from edgeloop.loop.services.workspace import Workspace
@@ -59,7 +59,7 @@ async def begin(workspace: Workspace, project_id: str, request: TrainingRequest)
     Raises NotFound for an unknown project, base model or trainer, Unprocessable for a base model
     without files.
     """
-    project = await projects.by_id(workspace, project_id)
+    project = await projects.by_id(workspace, project_id, right=Right.TRAIN)
     if request.base_model_id:
         await _check_base_model(workspace, project, request.base_model_id)
     if request.trainer_id:
@@ -85,7 +85,8 @@ async def begin(workspace: Workspace, project_id: str, request: TrainingRequest)
 
 async def get(workspace: Workspace, training_id: str) -> Training:
     """One training; raises NotFound."""
-    return (await _described(workspace, [await _row(workspace, training_id)]))[0]
+    row = await _row(workspace, training_id, right=Right.READ)
+    return (await _described(workspace, [row]))[0]
 
 
 async def numbered(workspace: Workspace, project_id: str, number: int) -> TrainingRow:
@@ -115,7 +116,7 @@ async def epochs(
     workspace: Workspace, training_id: str, *, limit: int, after: int = 0
 ) -> Sequence[EpochRow]:
     """Up to ``limit`` epochs of a training with a number above ``after``; raises NotFound."""
-    await _row(workspace, training_id)
+    await _row(workspace, training_id, right=Right.READ)
     query = select(EpochRow).where(EpochRow.training_id == training_id, EpochRow.number > after)
     return (await workspace.session.scalars(query.order_by(EpochRow.number).limit(limit))).all()
 
@@ -165,16 +166,14 @@ async def _described(workspace: Workspace, rows: Sequence[TrainingRow]) -> list[
     return [Training(row, newest.get(row.id)) for row in rows]
 
 
-async def _row(workspace: Workspace, training_id: str) -> TrainingRow:
-    access.check(workspace.caller, Right.READ)
-    training = await workspace.session.get(TrainingRow, training_id)
-    if training is None:
-        raise NotFound(f"There is no training {training_id}.")
-    return training
+async def _row(workspace: Workspace, training_id: str, *, right: Right) -> TrainingRow:
+    row = await workspace.session.get(TrainingRow, training_id)
+    unseen = f"There is no training {training_id}."
+    return await projects.owned(workspace, row, right=right, unseen=unseen)
 
 
 async def _not_ended(workspace: Workspace, training_id: str) -> TrainingRow:
-    training = await _row(workspace, training_id)
+    training = await _row(workspace, training_id, right=Right.TRAIN)
     if training.state not in (TrainingState.QUEUED, TrainingState.RUNNING):
         raise Conflict(f"Training {training.number} has ended already: it is {training.state}.")
     return training

@@ -15,7 +15,8 @@ from sqlalchemy import select
 from edgeloop import imaging
 from edgeloop.errors import ImageError, InputError, Unprocessable
 from edgeloop.loop.db.tables import ImageRow, ImageTagRow
-from edgeloop.loop.services import annotating, detections, files, splits
+from edgeloop.loop.services import access, annotating, detections, files, splits
+from edgeloop.loop.services.access import Right
 from edgeloop.loop.services.projects import Project
 from edgeloop.loop.services.shapes import Canvas
 from edgeloop.loop.services.workspace import Caller, Workspace, Workspaces
@@ -147,7 +148,7 @@ async def _known_frames(
 
 
 async def _add(workspace: Workspace, project: Project, arrival: Arrival, *, number: int) -> str:
-    metadata = _allowed(workspace, arrival.metadata)
+    metadata = _allowed(workspace, project, arrival.metadata)
     received = workspace.clock() + timedelta(microseconds=number)  # images keep their order
     row = ImageRow(
         id=arrival.image_id or str(uuid.uuid4()),
@@ -184,9 +185,9 @@ async def _add_shapes(
         annotating.put(workspace, image_id, annotations=annotations, version=1)
 
 
-def _allowed(workspace: Workspace, metadata: ImageMetadata) -> ImageMetadata:
+def _allowed(workspace: Workspace, project: Project, metadata: ImageMetadata) -> ImageMetadata:
     """What devices may not say is left out: the image itself is welcome."""
-    if not workspace.caller.is_device:
+    if access.may(workspace.caller, Right.ANNOTATE, address=project.address):
         return metadata
     state = metadata.state if metadata.state in _DEVICE_STATES else None
     return replace(metadata, state=state, annotations=None, split=None)

@@ -1,7 +1,7 @@
 """What a service works with."""
 
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -11,21 +11,30 @@ from edgeloop.loop.db.session import Database
 from edgeloop.loop.services.fleet import Fleet
 from edgeloop.loop.services.holders import Holders
 from edgeloop.loop.storage import ObjectStorage
+from edgeloop.types import Role
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
     """Who asks: an account, a device (no account) or the loop itself.
 
+    ``grants`` are roles by address: ``""`` is the whole loop, then ORGANIZATION and
+    ORGANIZATION/PROJECT. ``device_grants``: those of which a token lends what devices do.
     ``has_session``: logged in, a device that did it without credentials included. ``is_local``: a
     program on the same host.
     """
 
     account_id: str | None = None
     username: str = ""
-    is_admin: bool = False
+    grants: Mapping[str, Role] = field(default_factory=dict)
+    device_grants: Mapping[str, Role] = field(default_factory=dict)
     is_local: bool = False
     has_session: bool = False
+
+    @property
+    def is_admin(self) -> bool:
+        """Whether the whole loop is the caller's."""
+        return self.grants.get("") == "admin"
 
     @property
     def is_device(self) -> bool:
@@ -67,5 +76,5 @@ class Workspaces:
             yield self._workspace(session, caller)
 
     def _workspace(self, session: AsyncSession, caller: Caller | None) -> Workspace:
-        asking = caller or Caller(username="edgeloop", is_admin=True)
+        asking = caller or Caller(username="edgeloop", grants={"": "admin"})
         return Workspace(session, self.storage, self.fleet, self.clock, asking)

@@ -1,0 +1,7 @@
+"""What an account may be in an organization or in a project."""
+
+from typing import Literal, get_args
+
+Role = Literal["viewer", "annotator", "manager", "admin"]
+ROLES: tuple[Role, ...] = get_args(Role)
+"""The lowest first: each may do what those before it may."""

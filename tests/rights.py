@@ -1,0 +1,116 @@
+"""Which role each route of the loop takes: every route has its line here."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from edgeloop.protocol.payloads.nodes import detector_status_to_json
+from edgeloop.types import DetectorStatus, OperationMode, Role
+from uploading import pair
+
+Lowest = Literal["anybody", "account"] | Role | Literal["loop admin"]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """Who may: the lowest role in the project, or ``account`` where all see what is theirs.
+
+    ``{names}`` in texts stand for ids of the loop under test. ``is_of_devices``: open projects let
+    everybody do it. ``answer``: what the first who may is told; ``stranger``: what an account
+    without any role is told.
+    """
+
+    lowest: Lowest
+    json: Any = None
+    files: Any = None
+    form: Mapping[str, str] = field(default_factory=dict)
+    query: str = ""
+    is_of_devices: bool = False
+    answer: int = 200
+    stranger: int = 404
+
+
+_MODEL = [("files", ("model.onnx", b"weights", "application/octet-stream"))]
+REPORT = detector_status_to_json(
+    DetectorStatus(
+        id="d1",
+        name="belt",
+        model_format="onnx",
+        operation_mode=OperationMode.DETECTING,
+        uptime_s=1.0,
+        current_model=None,
+        target_model=None,
+        errors={},
+        node_version="0.1",
+        outbox_depth=0,
+    )
+)
+_GESTURE = {
+    "frontend_id": "page-7",
+    "image_id": "{image_id}",
+    "category_id": "{category_id}",
+    "event": "mouse_move",
+    "x": 1,
+    "y": 2,
+}
+_CREDENTIALS = {"username": "admin", "password": "correct horse"}
+_PROJECT = "/api/{organization}/projects/{name}"
+
+ENTRIES: Mapping[str, Entry] = {
+    "GET /api/status": Entry("anybody"),
+    "POST /api/login": Entry("anybody", form=_CREDENTIALS),
+    "POST /api/logout": Entry("anybody"),
+    "GET /api/projects": Entry("account"),
+    "GET /api/v1/projects": Entry("account"),
+    "POST /api/v1/projects": Entry(
+        "manager", json={"organization": "zoo", "name": "dogs"}, stranger=403
+    ),
+    "GET /api/v1/projects/{project_id}": Entry("viewer"),
+    "PATCH /api/v1/projects/{project_id}": Entry("manager", json={"has_val_split": True}),
+    "GET /api/v1/projects/{project_id}/images": Entry("viewer"),
+    "GET /api/v1/images/{image_id}": Entry("viewer"),
+    "GET /api/v1/images/{image_id}/file": Entry("viewer"),
+    "GET /api/v1/images/{image_id}/thumbnail": Entry("viewer"),
+    "GET /api/v1/images/{image_id}/detections": Entry("viewer"),
+    "PUT /api/v1/images/{image_id}/annotations": Entry("annotator", json={"state": "review"}),
+    "GET /api/v1/projects/{project_id}/trainings": Entry("viewer"),
+    "POST /api/v1/projects/{project_id}/trainings": Entry("manager", json={}),
+    "GET /api/v1/trainings/{training_id}": Entry("viewer"),
+    "GET /api/v1/trainings/{training_id}/epochs": Entry("viewer"),
+    "POST /api/v1/trainings/{training_id}/stop": Entry("manager"),
+    "POST /api/v1/trainings/{training_id}/abort": Entry("manager"),
+    "GET /api/v1/projects/{project_id}/models": Entry("viewer"),
+    "GET /api/v1/models/{model_id}": Entry("viewer"),
+    "GET /api/v1/models/{model_id}/evaluation": Entry("viewer", answer=409),
+    "GET /api/v1/projects/{project_id}/deployment": Entry("viewer"),
+    "PUT /api/v1/projects/{project_id}/deployment": Entry(
+        "manager", json={"model_id": "{model_id}"}
+    ),
+    "GET /api/v1/nodes": Entry("account"),
+    "POST /api/v1/nodes/{node_id}/restart": Entry("manager", answer=404),
+    "POST /api/v1/nodes/{node_id}/user_input": Entry("annotator", json=_GESTURE, answer=404),
+    "POST /api/v1/nodes/{node_id}/user_logout": Entry(
+        "annotator", json={"frontend_id": "page-7"}, answer=404
+    ),
+    f"GET {_PROJECT}": Entry("viewer"),
+    f"DELETE {_PROJECT}": Entry("admin"),
+    f"GET {_PROJECT}/data": Entry("viewer"),
+    f"GET {_PROJECT}/images": Entry("viewer", query="ids={image_id}"),
+    f"POST {_PROJECT}/images": Entry("annotator", files=pair(7), is_of_devices=True),
+    f"GET {_PROJECT}/images/{{image_id}}/main": Entry("viewer"),
+    f"GET {_PROJECT}/images/{{image_id}}/thumb": Entry("viewer"),
+    f"POST {_PROJECT}/detections": Entry("manager", json=[]),
+    f"GET {_PROJECT}/trainings": Entry("viewer"),
+    f"GET {_PROJECT}/models": Entry("viewer", is_of_devices=True),
+    f"GET {_PROJECT}/models/{{model_id}}/{{model_format}}/file": Entry(
+        "viewer", is_of_devices=True
+    ),
+    f"PUT {_PROJECT}/models/{{model_id}}/{{model_format}}/file": Entry("manager", files=_MODEL),
+    f"POST {_PROJECT}/models/{{model_format}}": Entry("manager", files=_MODEL),
+    f"POST {_PROJECT}/{{model_format}}": Entry("manager", files=_MODEL),
+    f"PUT {_PROJECT}/trainings/{{number}}/models/latest/{{model_format}}/file": Entry(
+        "manager", files=_MODEL
+    ),
+    f"POST {_PROJECT}/detectors": Entry("manager", json=REPORT, is_of_devices=True),
+    f"GET {_PROJECT}/deployment/target": Entry("viewer", is_of_devices=True),
+}
