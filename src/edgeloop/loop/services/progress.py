@@ -7,13 +7,8 @@ from datetime import timedelta
 from sqlalchemy import select
 
 from edgeloop.errors import NotFound
-<<<<<<< HEAD
 from edgeloop.loop.db.tables import EpochRow, ModelRow, TrainingLogRow, TrainingRow
-from edgeloop.loop.services import dismissals, models, nodes, projects
-=======
-from edgeloop.loop.db.tables import EpochRow, ModelRow, TrainingRow
 from edgeloop.loop.services import access, dismissals, models, nodes, projects
->>>>>>> 0152037 (Ask for a role wherever the loop is used; hide what one may not see)
 from edgeloop.loop.services.access import Right
 from edgeloop.loop.services.endings import put_back
 from edgeloop.loop.services.trainings import TrainingState, numbered
