@@ -1,30 +1,12 @@
 """Published detectors at work."""
 
-import httpx
 import pytest
 
 from edgeloop.types import ImageRecord
-from fakes import jpeg
-from peers.node import PublishedNode
+from peers.acts import runs, take_pictures
 from peers.site import Site
 
 pytestmark = [pytest.mark.peers, pytest.mark.timeout(900)]
-
-
-def runs(detector: PublishedNode, version: str) -> bool:
-    """Whether this version of the model is in service."""
-    told = httpx.get(f"{detector.url}/about", timeout=30).json()
-    return bool(told["model_info"]) and told["model_info"]["version"] == version
-
-
-def take_pictures(detector: PublishedNode) -> None:
-    """Have one image looked at and kept, and another one only kept."""
-    with httpx.Client(base_url=detector.url, timeout=30) as camera:
-        headers = {"autoupload": "all", "camera-id": "front", "tags": "dusk,rain"}
-        seen = camera.post("/detect", files={"file": jpeg(seed=1)}, headers=headers)
-        assert seen.status_code == 200, seen.text
-        sent = camera.post("/upload", files={"files": jpeg(seed=2)}, params={"source": "belt"})
-        assert sent.status_code == 200, sent.text
 
 
 def check_seen(site: Site, image: ImageRecord, *, version: str) -> None:

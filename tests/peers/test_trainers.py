@@ -3,9 +3,8 @@
 import pytest
 
 from edgeloop.client.calls.models import project_models
-from edgeloop.client.calls.records import TrainingRecord
-from edgeloop.client.calls.trainings import abort_training, begin_training, stop_training
-from peers.node import PublishedNode
+from edgeloop.client.calls.trainings import abort_training, stop_training
+from peers.acts import IMAGES, begin, ended, is_running
 from peers.site import Site
 
 pytestmark = [pytest.mark.peers, pytest.mark.timeout(900)]
@@ -19,28 +18,6 @@ STAGES = [
     "Detecting",
     "DetectionUploading",
 ]
-IMAGES = 7
-
-
-def begin(site: Site, trainer: PublishedNode) -> str:
-    """Have it train on labelled images; returns the training's id."""
-    site.label(IMAGES)
-    site.until_known(trainer)
-    wish = begin_training(
-        site.project.id, hyperparameters={"resolution": 320}, variant="small", trainer_id=trainer.id
-    )
-    return site.client.send(wish).id
-
-
-def ended(site: Site, training_id: str, trainer: PublishedNode) -> TrainingRecord:
-    """The training, once it has ended."""
-    site.until(lambda: site.training(training_id).has_ended, "the training ends", trainer)
-    return site.training(training_id)
-
-
-def is_running(site: Site, training_id: str) -> bool:
-    """Whether the loop sees the trainer at its fifth state: its process is at work."""
-    return site.training(training_id).trainer_state == "running"
 
 
 def test_a_trainer_goes_through_all_its_states_and_its_model_and_detections_arrive(
@@ -48,6 +25,7 @@ def test_a_trainer_goes_through_all_its_states_and_its_model_and_detections_arri
 ) -> None:
     trainer = site.start("trainer", version)
     trainer.finish_training()
+    site.label(IMAGES)
     training = ended(site, begin(site, trainer), trainer)
     assert (training.state, training.errors) == ("finished", {})
     assert trainer.performed == STAGES
@@ -69,20 +47,14 @@ def test_a_trainer_goes_on_from_a_model_of_the_loop(site: Site, version: str) ->
     trainer = site.start("trainer", version)
     trainer.finish_training()
     site.label(IMAGES)
-    site.until_known(trainer)
-    wish = begin_training(
-        site.project.id,
-        hyperparameters={"resolution": 320},
-        base_model_id=base,
-        trainer_id=trainer.id,
-    )
-    training = ended(site, site.client.send(wish).id, trainer)
+    training = ended(site, begin(site, trainer, base_model_id=base), trainer)
     assert (training.state, training.errors) == ("finished", {})
     assert f"downloading model {base} as mocked" in trainer.log
 
 
 def test_a_stopped_trainer_uploads_the_model_that_it_has(site: Site, version: str) -> None:
     trainer = site.start("trainer", version)
+    site.label(IMAGES)
     training_id = begin(site, trainer)
     site.until(lambda: is_running(site, training_id), "the trainer trains", trainer)
     site.client.send(stop_training(training_id))
@@ -95,6 +67,7 @@ def test_a_stopped_trainer_uploads_the_model_that_it_has(site: Site, version: st
 
 def test_an_aborted_trainer_drops_its_model_and_is_idle_again(site: Site, version: str) -> None:
     trainer = site.start("trainer", version)
+    site.label(IMAGES)
     training_id = begin(site, trainer)
     site.until(lambda: is_running(site, training_id), "the trainer trains", trainer)
     site.client.send(abort_training(training_id))
