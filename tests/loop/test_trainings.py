@@ -145,6 +145,9 @@ def test_an_error_that_was_overcome_is_forgotten(tmp_path: Path) -> None:
         await loop.hear("running", errors={"run": "slow"})
         await loop.hear("running")
         assert (await loop.training(training_id)).errors == {}
+        await loop.hear("confusion_matrix_syncing", errors={"sync_confusion_matrix": "no loop"})
+        await loop.hear("ready_for_cleanup")
+        assert (await loop.training(training_id)).errors == {}
 
     run(tmp_path, story)
 
@@ -155,7 +158,7 @@ def test_an_idle_trainer_without_a_model_has_failed_and_its_last_errors_stay(
     async def story(loop: LoopInHand) -> None:
         training_id = await begun(loop)
         await loop.hear("data_downloading", errors={"prepare": "no images"})
-        await loop.hear("ready_for_cleanup")
+        await loop.hear("ready_for_cleanup", errors={"prepare": "no images"})
         await loop.hear("idle")
         assert await end(loop, training_id) == "failed"
         row = await loop.training(training_id)

@@ -150,8 +150,7 @@ def _follow(training: TrainingRow, status: TrainerStatus) -> None:
     training.trainer_name = status.name
     training.progress = status.progress
     training.skipped_images = status.skipped_images or training.skipped_images
-    if status.errors or status.state != TrainerState.READY_FOR_CLEANUP:
-        training.errors = dict(status.errors)  # those it ends with are kept
+    training.errors = dict(status.errors)  # those of its last report are kept
 
 
 async def _taken_up_again(

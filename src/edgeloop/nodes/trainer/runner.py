@@ -87,6 +87,7 @@ class TrainingRunner:
             elif not await self._interruptible(self._through(self._stages[job.stage])):
                 await self._end_early(job)
         self._wish = None
+        self.errors = {}
         self._enter(TrainerState.IDLE)
 
     def note_progress(self, fraction: float) -> None:
@@ -189,7 +190,6 @@ class TrainingRunner:
             log.warning("%s failed; the model that it had stays in %s.", job.title, job.folder)
         else:
             await asyncio.to_thread(durable.remove, job.folder)
-        self.errors = {}
         await self._job_file.remove()
 
     def _enter(self, state: TrainerState) -> None:
