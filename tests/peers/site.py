@@ -5,6 +5,7 @@ import json
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from pydantic import SecretStr
@@ -82,10 +83,14 @@ class Site:
         known = self.client.send(nodes()).items
         return next((record for record in known if record.id == node.id), None)
 
+    def knows(self, node: PublishedNode) -> bool:
+        """Whether the loop has heard of a node."""
+        return self.node(node) is not None
+
     def until_known(self, *nodes: PublishedNode) -> None:
         """Wait until the loop has heard of all of these nodes."""
         for node in nodes:
-            self.until(lambda node=node: self.node(node) is not None, f"{node.name} reports", node)  # type: ignore[misc]
+            self.until(partial(self.knows, node), f"{node.name} reports", node)
 
     def images(self, state: ImageState | None = None) -> list[ImageRecord]:
         """The images of the project."""

@@ -5,10 +5,17 @@ import pytest
 from edgeloop.client import Call
 from edgeloop.client.call import nothing
 from edgeloop.protocol.routes import V1
+from edgeloop.types import SegmentationAnnotation
 from peers.acts import gesture
 from peers.site import Site
 
 pytestmark = [pytest.mark.peers, pytest.mark.timeout(900)]
+
+
+def polygons(site: Site) -> tuple[SegmentationAnnotation, ...]:
+    """What the only image of the project has."""
+    (image,) = site.images()
+    return image.annotations.segmentations
 
 
 def triangle(clicks: int) -> str:
@@ -22,10 +29,10 @@ def test_an_annotator_answers_a_click_and_its_annotation_arrives(site: Site, ver
     annotator = site.start("annotator", version)
     site.until_known(annotator)
     assert gesture(site, annotator, image.id, event="mouse_move") == triangle(1)
-    assert site.images()[0].annotations.segmentations == ()
+    assert not polygons(site)
     assert gesture(site, annotator, image.id) == triangle(2)
-    (polygon,) = site.images()[0].annotations.segmentations
-    assert polygon.points == ((3, 4), (13, 4), (3, 14))
+    (polygon,) = polygons(site)
+    assert list(polygon.points) == [(3, 4), (13, 4), (3, 14)]
     assert polygon.category_id == site.project.category_ids()["outline"]
     assert site.images()[0].annotations.boxes == image.annotations.boxes
 

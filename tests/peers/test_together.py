@@ -1,5 +1,7 @@
 """Published nodes of both versions at work at the same time, in one project."""
 
+from functools import partial
+
 import pytest
 
 from edgeloop.client.calls.models import project_models
@@ -33,9 +35,9 @@ def test_detectors_trainers_and_annotators_of_both_versions_work_at_once(site: S
     trainings = [begin(site, trainer) for trainer in trainers]
     site.until_known(*annotators)
     for training in trainings:
-        site.until(lambda id_=training: is_running(site, id_), "all trainers train", *trainers)  # type: ignore[misc]
+        site.until(partial(is_running, site, training), "all trainers train", *trainers)
     for number, detector in enumerate(detectors):
-        site.until(lambda it=detector: runs(it, deployed), "the model is in service", detector)  # type: ignore[misc]
+        site.until(partial(runs, detector, deployed), "the model is in service", detector)
         take_pictures(detector, seed=100 + 10 * number)
     for annotator, image in zip(annotators, labelled, strict=False):
         assert gesture(site, annotator, image.id).startswith("<polygon")
