@@ -27,12 +27,14 @@ def start_loop(tmp_path: Path) -> Iterator[StartLoop]:
     """Makes a loop process, with its data in a folder of the test; it ends with the test."""
     with ExitStack() as stack:
 
-        def start(folder: Path = tmp_path / "loop") -> EdgeloopProcess:
+        def start(folder: Path = tmp_path / "loop", **environment: str) -> EdgeloopProcess:
             process = EdgeloopProcess(
                 "loop",
                 ["loop", "--data-folder", str(folder)],
                 log=tmp_path / "loop.log",
-                environment=child_environment(ClientSettings(), EDGELOOP_ADMIN_PASSWORD=PASSWORD),
+                environment=child_environment(
+                    ClientSettings(), EDGELOOP_ADMIN_PASSWORD=PASSWORD, **environment
+                ),
             )
             stack.callback(process.kill)
             process.start()

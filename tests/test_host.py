@@ -67,6 +67,45 @@ def test_a_signal_ends_everything_well() -> None:
     assert ended == ["task"]
 
 
+def test_the_app_is_served_until_it_is_drained() -> None:
+    answers: list[int] = []
+    ports: list[int] = []
+
+    async def drain() -> None:
+        async with httpx.AsyncClient() as client:
+            answers.append((await client.get(f"http://127.0.0.1:{ports[0]}/")).status_code)
+
+    def end(port: int) -> None:
+        ports.append(port)
+        signal.raise_signal(signal.SIGTERM)
+
+    host.run(
+        hello(), host="127.0.0.1", port=0, on_started=end, drain=host.Drain(drain, within_s=60)
+    )
+    assert answers == [200]
+
+
+def test_what_takes_too_long_to_drain_is_given_up() -> None:
+    def end(_port: int) -> None:
+        signal.raise_signal(signal.SIGTERM)
+
+    drain = host.Drain(forever, within_s=0.01)
+    host.run(hello(), host="127.0.0.1", port=0, on_started=end, drain=drain)
+
+
+def test_a_second_signal_does_not_wait_for_the_drain() -> None:
+    async def drain() -> None:
+        signal.raise_signal(signal.SIGTERM)
+        await forever()
+
+    def end(_port: int) -> None:
+        signal.raise_signal(signal.SIGTERM)
+
+    host.run(
+        hello(), host="127.0.0.1", port=0, on_started=end, drain=host.Drain(drain, within_s=600)
+    )
+
+
 def test_an_error_of_a_task_ends_everything_and_is_raised() -> None:
     async def fails() -> None:
         raise StorageFull("no space")

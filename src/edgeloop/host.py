@@ -9,6 +9,7 @@ import signal
 import socket
 import threading
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import dataclass
 
 import uvicorn
 from fastapi import FastAPI
@@ -19,44 +20,74 @@ log = logging.getLogger(__name__)
 
 Task = Callable[[], Awaitable[None]]
 GRACE_S = 10
+AFTER_DRAIN_S = 1
+"""For what is left then: long polls, and requests that take too long."""
 
 
-async def serve(
+@dataclass(frozen=True, slots=True)
+class Drain:
+    """How an app is brought to its end: ``wait`` until all is done, but no longer than that."""
+
+    wait: Task
+    within_s: float
+
+
+async def serve(  # noqa: PLR0913 - all that a server is told
     app: FastAPI,
     *,
     host: str,
     port: int,
     tasks: Sequence[Task] = (),
     on_started: Callable[[int], None] | None = None,
+    drain: Drain | None = None,
 ) -> None:
     """Serve ``app`` and run ``tasks`` until SIGINT or SIGTERM, or until one of the tasks ends.
 
     ``on_started`` is told the port (a free one where ``port`` is 0). A task that ends well ends
-    all; what a task or the app's start-up raises is raised here. Raises ConfigError where the
-    port is taken.
+    all; what a task or the app's start-up raises is raised here. After the first signal the app
+    is served until ``drain`` is done; the second signal ends it at once. Raises ConfigError where
+    the port is taken.
     """
     listener = _listen(host, port)
     server = _Server(app, on_ready=lambda: _tell(on_started, listener))
+    asked = asyncio.Event()
+
+    async def end_when_asked() -> None:
+        await asked.wait()
+        if drain is not None:
+            await _until_drained(drain)
+            server.config.timeout_graceful_shutdown = AFTER_DRAIN_S
+
     try:
         async with app.router.lifespan_context(app):
-            with _stop_on_signals(server):
-                await _run_together(server, listener, tasks)
+            with _stop_on_signals(server, asked):
+                await _run_together(server, listener, [*tasks, end_when_asked])
     except BaseExceptionGroup as group:
         raise _first_cause(group) from group
     finally:
         listener.close()
 
 
-def run(
+def run(  # noqa: PLR0913 - as for serve
     app: FastAPI,
     *,
     host: str,
     port: int,
     tasks: Sequence[Task] = (),
     on_started: Callable[[int], None] | None = None,
+    drain: Drain | None = None,
 ) -> None:
     """``serve`` in an event loop of its own."""
-    asyncio.run(serve(app, host=host, port=port, tasks=tasks, on_started=on_started))
+    asyncio.run(
+        serve(
+            app,
+            host=host,
+            port=port,
+            tasks=tasks,
+            on_started=on_started,
+            drain=drain,
+        )
+    )
 
 
 def refuse_unguarded_start() -> None:
@@ -127,16 +158,23 @@ async def _run_together(server: _Server, listener: socket.socket, tasks: Sequenc
             job.cancel()
 
 
+async def _until_drained(drain: Drain) -> None:
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(drain.within_s):
+            await drain.wait()
+
+
 @contextlib.contextmanager
-def _stop_on_signals(server: _Server) -> Iterator[None]:
+def _stop_on_signals(server: _Server, asked: asyncio.Event) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
     loop = asyncio.get_running_loop()
 
     def stop() -> None:
-        server.force_exit = server.should_exit  # the second signal does not wait
-        server.should_exit = True
+        if asked.is_set():  # the second signal does not wait
+            server.force_exit = server.should_exit = True
+        asked.set()
 
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop)

@@ -1,5 +1,6 @@
 """Every mistake ends in one sentence that says what to do, and exit code 2."""
 
+import json
 import socket
 import subprocess
 from pathlib import Path
@@ -202,3 +203,12 @@ def test_projects_are_listed_with_their_images(project: ClientSettings, tmp_path
 
 def test_the_version_is_shown() -> None:
     assert edgeloop("--version").stdout.strip() == "0.1.0"
+
+
+def test_a_mistake_is_a_json_line_where_the_log_is_json(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        ended = edgeloop("loop", "--log-json", "--data-folder", tmp_path / "loop", "--port", port)
+    assert ended.returncode == 2
+    lines = [json.loads(line) for line in ended.stderr.splitlines()]
+    assert f"Port {port} is taken" in lines[-1]["message"]

@@ -26,7 +26,7 @@ async def answer_to(app: FastAPI, method: str, path: str, **arguments: Any) -> h
 
 
 def test_the_package_offers_its_settings_and_its_app() -> None:
-    assert edgeloop.loop.__all__ == ["LoopSettings", "create_app", "reset_password"]
+    assert edgeloop.loop.__all__ == ["LoopSettings", "create_app", "drain", "reset_password"]
     assert all(getattr(edgeloop.loop, name) for name in edgeloop.loop.__all__)
     with pytest.raises(AttributeError, match="nothing_else"):
         edgeloop.loop.nothing_else  # noqa: B018 - that is the point
@@ -77,12 +77,19 @@ def test_the_first_start_says_a_made_up_password_once(loop_settings: LoopSetting
     assert (len(said), answer.status_code) == (1, 200)
 
 
-def test_without_a_listener_the_made_up_password_is_in_the_log(
+def test_without_a_listener_the_made_up_password_is_in_a_file_for_its_owner_alone(
     loop_settings: LoopSettings, caplog: pytest.LogCaptureFixture
 ) -> None:
     settings = loop_settings.model_copy(update={"admin_password": None})
     asyncio.run(answer_to(create_app(settings), "GET", routes.STATUS))
-    assert "'admin' with the password" in caplog.text
+    file = settings.data_folder / "admin-password"
+    assert file.stat().st_mode & 0o077 == 0
+    password = file.read_text().strip()
+    assert str(file) in caplog.text
+    assert password not in caplog.text
+    form = {"username": "admin", "password": password}
+    answer = asyncio.run(answer_to(create_app(settings), "POST", routes.LOGIN, data=form))
+    assert answer.status_code == 200
 
 
 @pytest.mark.parametrize(

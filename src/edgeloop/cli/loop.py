@@ -1,12 +1,13 @@
 """``edgeloop loop``: serve the loop, reset a password."""
 
 import asyncio
+import functools
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from edgeloop.cli.console import stderr, stdout
+from edgeloop.cli.console import log_as_json, stderr, stdout
 from edgeloop.cli.flags import command_of
 from edgeloop.cli.options import needs_extra
 from edgeloop.loop.settings import LoopSettings
@@ -21,11 +22,16 @@ def serve(context: typer.Context, settings: LoopSettings) -> None:
         return
     with needs_extra("loop"):
         from edgeloop import host
-        from edgeloop.loop import create_app
+        from edgeloop.loop import create_app, drain
+    if settings.log_json:
+        log_as_json()
+    is_seen = stderr.is_terminal and not settings.log_json
+    app = create_app(settings, on_password=_show_password if is_seen else None)
     host.run(
-        create_app(settings, on_password=_show_password),
+        app,
         host=settings.host,
         port=settings.port,
+        drain=host.Drain(functools.partial(drain, app), settings.stop_within_s),
     )
 
 

@@ -5,12 +5,10 @@ import sys
 from typing import Annotated
 
 import typer
-from rich.logging import RichHandler
-from rich.markup import escape
 
 from edgeloop import EdgeloopError, __version__
 from edgeloop.cli import demo, importing, loop, nodes, projects
-from edgeloop.cli.console import stderr
+from edgeloop.cli.console import complain, show_log
 
 log = logging.getLogger(__name__)
 app = typer.Typer(
@@ -50,17 +48,11 @@ def options(
 
 def main() -> None:
     """Exit codes: 0 done, 1 a bug, 2 a mistake that the message explains."""
-    if stderr.is_terminal:
-        rich = RichHandler(console=stderr, show_path=False, markup=False)
-        logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=[rich])
-    else:  # a log file: whole lines
-        logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    for noisy in ("httpx", "httpcore", "aiosqlite", "alembic", "engineio", "socketio", "uvicorn"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)
+    show_log()
     try:
         app()
     except EdgeloopError as error:
-        stderr.print("[bold red]edgeloop:[/]", escape(str(error)), highlight=False, soft_wrap=True)
+        complain(str(error))
         sys.exit(2)
     except Exception:
         log.exception("edgeloop has a bug: please report it with the lines above.")

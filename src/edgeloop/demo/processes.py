@@ -11,7 +11,7 @@ from pathlib import Path
 from edgeloop.errors import EdgeloopError
 
 START_S = 60.0
-_URL = re.compile(rb"Listening at (http://\S+)")
+_URL = re.compile(rb'Listening at (http://[^\s"]+)')  # a line may be JSON
 
 
 class ProcessError(EdgeloopError):
@@ -67,13 +67,13 @@ class EdgeloopProcess:
             self.start()
         self.check()
 
-    def stop(self) -> int:
-        """Ask it to end, and make it after 20 s; answers its exit code."""
+    def stop(self, within_s: float = 20) -> int:
+        """Ask it to end, and make it after that time; answers its exit code."""
         if not self._process:
             return 0
         self._process.terminate()
         try:
-            return self._process.wait(20)
+            return self._process.wait(within_s)
         except subprocess.TimeoutExpired:
             return self.kill()
 

@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING, Any
 from edgeloop.loop.settings import LoopSettings
 
 if TYPE_CHECKING:
-    from edgeloop.loop.app import create_app, reset_password
+    from edgeloop.loop.app import create_app, drain
+    from edgeloop.loop.upkeep import reset_password
 
-__all__ = ["LoopSettings", "create_app", "reset_password"]
+__all__ = ["LoopSettings", "create_app", "drain", "reset_password"]
+_PLACES = {"create_app": "app", "drain": "app", "reset_password": "upkeep"}
 
 
 def __getattr__(name: str) -> Any:
     # The settings' flags are shown by installations without the server's libraries, too.
-    if name not in __all__:
+    if name not in _PLACES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module("edgeloop.loop.app"), name)
+    return getattr(importlib.import_module(f"edgeloop.loop.{_PLACES[name]}"), name)

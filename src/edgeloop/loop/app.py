@@ -2,16 +2,16 @@
 
 import asyncio
 import contextlib
+import functools
 import logging
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 
 from fastapi import FastAPI
 from starlette.requests import HTTPConnection
 
-from edgeloop import __version__, durable
-from edgeloop.errors import ConfigError
+from edgeloop import __version__
 from edgeloop.loop import ui
 from edgeloop.loop.api import accounts as account_routes
 from edgeloop.loop.api import (
@@ -20,18 +20,23 @@ from edgeloop.loop.api import (
     images,
     models,
     nodes,
+    operations,
     projects,
     standalone,
     trainings,
 )
 from edgeloop.loop.api.context import Parts, context_of, provide
 from edgeloop.loop.api.documented import DocumentedApp
+from edgeloop.loop.api.draining import Door, Guarded
 from edgeloop.loop.api.limits import BoundedBodies
+from edgeloop.loop.api.metrics import Metrics
+from edgeloop.loop.api.operations import Operations
+from edgeloop.loop.api.tracing import Traced
 from edgeloop.loop.db.session import Database
 from edgeloop.loop.dispatch import Dispatcher
 from edgeloop.loop.events import ConnectedNodes, FleetServer
+from edgeloop.loop.folder import keep_password, own_folder, sweep
 from edgeloop.loop.services import accounts, files, permanent
-from edgeloop.loop.services.fleet import NoFleet
 from edgeloop.loop.services.workspace import Caller, Workspaces
 from edgeloop.loop.settings import LoopSettings
 from edgeloop.loop.storage import FolderStorage
@@ -45,42 +50,40 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def log_password(password: str) -> None:
-    """Say the password that was made up for the first account."""
-    log.warning("Made the account %r with the password %s", accounts.ADMIN, password)
-
-
 def create_app(
     settings: LoopSettings,
     *,
     clock: Callable[[], datetime] = utc_now,
-    on_password: Callable[[str], None] = log_password,
+    on_password: Callable[[str], None] | None = None,
 ) -> FastAPI:
     """The loop as an ASGI app.
 
     Its start-up makes the data folder, the tables and the first account; ``on_password`` is told
-    the password that was made up for it, once. Raises ConfigError then if it cannot write, and at
-    once for test routes on a public address.
+    the password that was made up for it, once: without it, a file in the data folder has it.
+    Raises ConfigError then if it cannot write, and at once for test routes on a public address.
     """
     if settings.test_routes:
         permanent.check_address(settings.host)
+    on_password = on_password or functools.partial(keep_password, settings.data_folder)
     database = Database(settings.database)
     storage = FolderStorage(settings.data_folder / "files")
     connected = ConnectedNodes()
     workspaces = Workspaces(database, storage, connected, clock)
     dispatcher = Dispatcher(workspaces)
     fleet = FleetServer(connected, workspaces, caller_of=_caller_of, on_report=dispatcher.wake)
+    door = Door()
+    kept = Operations(workspaces, Metrics(), door)
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        with _own_folder(settings.data_folder):
+        with own_folder(settings.data_folder):
             try:
-                await asyncio.to_thread(_sweep, storage, settings.data_folder)
+                await asyncio.to_thread(sweep, storage, settings.data_folder)
                 await database.migrate()
                 await _settle(workspaces)
                 await _ensure_admin(workspaces, settings, on_password)
                 await _prepare_tests(workspaces, settings)
-                async with _running(fleet, dispatcher):
+                async with _running(fleet, dispatcher, kept):
                     yield
             finally:
                 await database.close()
@@ -95,7 +98,9 @@ def create_app(
         redirect_slashes=False,
     )
     provide(app, Parts(workspaces, settings, on_training=dispatcher.wake))
-    app.add_middleware(BoundedBodies)
+    operations.provide(app, kept)
+    app.state.ending = Ending(door, dispatcher)
+    _add_middleware(app, door, kept.metrics)
     failures.install(app)
     if settings.test_routes:
         app.include_router(generator.router)
@@ -105,89 +110,72 @@ def create_app(
     return app
 
 
+async def drain(app: FastAPI) -> None:
+    """Let the app take no new requests, and wait until those in flight are answered."""
+    ending: Ending = app.state.ending
+    ending.door.close()
+    try:
+        await ending.dispatcher.stop()
+        await ending.door.until_empty()
+    except asyncio.CancelledError:
+        log.warning("Cutting off %d requests that take too long", ending.door.inside)
+        raise
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """The parts of an app that take their time to end."""
+
+    door: Door
+    dispatcher: Dispatcher
+
+
 async def _caller_of(connection: HTTPConnection) -> Caller:
     return (await context_of(connection)).caller
 
 
 @contextlib.asynccontextmanager
-async def _running(fleet: FleetServer, dispatcher: Dispatcher) -> AsyncIterator[None]:
-    """Dispatch trainings beside the block; if that fails, so does the block."""
+async def _running(
+    fleet: FleetServer, dispatcher: Dispatcher, kept: Operations
+) -> AsyncIterator[None]:
+    """Dispatch trainings and keep figures beside the block; if that fails, so does the block."""
     try:
         async with asyncio.TaskGroup() as group:
             group.create_task(dispatcher.run())
+            group.create_task(kept.run())
             try:
                 yield
             finally:
+                kept.stop()
                 await fleet.close()
                 await dispatcher.stop()
     except BaseExceptionGroup as failed:
         raise failed.exceptions[0] from failed
 
 
-async def reset_password(settings: LoopSettings, username: str) -> str:
-    """Give an account of the loop with these settings a new password, and return it.
-
-    Raises NotFound where there is no such account, ConfigError where there is no loop.
-    """
-    if settings.database_url is None and not (settings.data_folder / "loop.sqlite").is_file():
-        message = f"{settings.data_folder} is no loop's data folder: name it by --data-folder."
-        raise ConfigError(message)
-    database = Database(settings.database)
-    storage = FolderStorage(settings.data_folder / "files")
-    try:
-        await database.migrate()
-        workspaces = Workspaces(database, storage, NoFleet(), utc_now)
-        return await accounts.reset_password(workspaces, username)
-    finally:
-        await database.close()
+def _add_middleware(app: FastAPI, door: Door, metrics: Metrics) -> None:
+    app.add_middleware(BoundedBodies)
+    app.add_middleware(Guarded, door=door)
+    app.add_middleware(Traced, metrics=metrics)  # the last one is around all others
 
 
 def _add_routes(app: FastAPI) -> None:
     resources = (projects, images, trainings, models, nodes)
-    for router in (account_routes.router, *(resource.router for resource in resources)):
+    for router in (
+        operations.router,
+        account_routes.router,
+        *(resource.router for resource in resources),
+    ):
         app.include_router(router)
     for resource in resources:  # /api/{organization}/... would swallow the fixed paths
         app.include_router(resource.clients)
     app.include_router(standalone.clients)
 
 
-@contextlib.contextmanager
-def _own_folder(folder: Path) -> Iterator[None]:
-    """Make the data folder and keep other loops out of it; they would sweep each other's drafts."""
-    with contextlib.ExitStack() as stack, _told(folder):
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        stack.enter_context(durable.alone_in(folder))
-        keep = stack.pop_all()
-    with keep:
-        yield
-
-
-def _sweep(storage: FolderStorage, folder: Path) -> None:
-    with _told(folder):
-        swept = storage.prepare()
-    if swept:
-        log.info("Removed %d unfinished files of an earlier run", swept)
-
-
 async def _settle(workspaces: Workspaces) -> None:
     settled = await files.settle_intents(workspaces)
     if settled:
         log.info("Removed %d files of requests that an earlier run did not finish", settled)
-
-
-@contextlib.contextmanager
-def _told(folder: Path) -> Iterator[None]:
-    try:
-        yield
-    except BlockingIOError as error:
-        message = f"Another loop works in {folder}: end it, or choose another --data-folder."
-        raise ConfigError(message) from error
-    except OSError as error:
-        message = (
-            f"The loop cannot write to its data folder {folder} ({error.strerror}): "
-            "choose another one with --data-folder."
-        )
-        raise ConfigError(message) from error
 
 
 async def _prepare_tests(workspaces: Workspaces, settings: LoopSettings) -> None:

@@ -52,6 +52,12 @@ class LoopSettings(BaseSettings):
     """Serve the test suites of published clients: a project generator, the project zauberzeug/demo,
     and any password for admin. Refused on a public address; never for a loop with data."""
 
+    log_json: bool = False
+    """Log one JSON object per line, for programs that collect logs."""
+
+    stop_within_s: float = Field(default=30.0, ge=0)
+    """How long requests that are in flight may go on when the loop is asked to end."""
+
     @property
     def database(self) -> str:
         """The URL of the database: SQLite in the data folder by default."""

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import hashlib
 import json
+import shutil
 import uuid
 from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from edgeloop import durable
 from edgeloop.errors import NotFound
 
 INTENT_PREFIX = ".intent-"
+_PROBE_BYTES = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,14 @@ class ObjectStorage(Protocol):
 
     async def delete(self, key: str) -> None:
         """Remove the bytes; it is no error if there are none."""
+        ...
+
+    async def check_writable(self) -> None:
+        """Write something and remove it again; raises StorageFull, OSError."""
+        ...
+
+    async def free_bytes(self) -> int | None:
+        """How much more fits in; None where nobody can tell."""
         ...
 
     async def intend(self, keys: Collection[str]) -> str:
@@ -92,6 +102,14 @@ class FolderStorage:
         """Remove the bytes; it is no error if there are none."""
         await asyncio.to_thread(durable.remove, self._path(key))
 
+    async def check_writable(self) -> None:
+        """Write something and remove it again; raises StorageFull, OSError."""
+        await asyncio.to_thread(self._probe)
+
+    async def free_bytes(self) -> int | None:
+        """How much more fits on the folder's disk."""
+        return (await asyncio.to_thread(shutil.disk_usage, self._folder)).free
+
     async def intend(self, keys: Collection[str]) -> str:
         """Note durably that these files are about to be stored or removed; returns its name."""
         intent = f"{INTENT_PREFIX}{uuid.uuid4().hex}"
@@ -113,10 +131,16 @@ class FolderStorage:
         """
         durable.make_folder(self._folder)
         swept = durable.sweep(self._folder)
-        probe = self._folder / f"{durable.DRAFT_PREFIX}probe"
-        probe.touch()
-        probe.unlink()
+        self._probe()
         return swept
+
+    def _probe(self) -> None:
+        probe = self._folder / f"{durable.DRAFT_PREFIX}probe-{uuid.uuid4().hex}"
+        try:
+            with durable.storage_errors(self._folder):
+                probe.write_bytes(bytes(_PROBE_BYTES))
+        finally:
+            durable.remove(probe)
 
     def _put(self, key: str, source: IO[bytes] | bytes) -> StoredFile:
         digest = hashlib.sha256()

@@ -79,6 +79,7 @@ async def context_of(connection: HTTPConnection) -> Context:
         lifetime=parts.session_lifetime,
         is_local=is_local(connection),
     )
+    connection.state.account = caller.username  # for the log
     return Context(parts, caller, token)
 
 

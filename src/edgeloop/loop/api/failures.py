@@ -8,10 +8,14 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, Response
 
+from edgeloop import logs
 from edgeloop.errors import EdgeloopError
 from edgeloop.protocol.failures import FAILURES, status_of
 
 log = logging.getLogger(__name__)
+
+HEADER = "x-request-id"
+"""The id of a request: a client may give it, the answer has it."""
 _CODES = {status: code for status, code in reversed(FAILURES.values()) if code != "codec"}
 
 
@@ -25,8 +29,11 @@ def install(app: FastAPI) -> None:
 
 
 def failure(status: int, *, detail: str, code: str) -> JSONResponse:
-    """An answer that says no."""
-    return JSONResponse({"detail": detail, "code": code}, status_code=status)
+    """An answer that says no; if that is the loop's fault, with the request's id for its log."""
+    body = {"detail": detail, "code": code}
+    if status >= 500 and logs.request_id():
+        body["request_id"] = logs.request_id()
+    return JSONResponse(body, status_code=status)
 
 
 async def _said_on_purpose(request: Request, error: Exception) -> Response:
@@ -57,6 +64,11 @@ async def _hung_up(request: Request, _error: Exception) -> Response:
 
 
 async def _bug(request: Request, error: Exception) -> Response:
-    log.error("%s %s met a bug", request.method, request.url.path, exc_info=error)
-    detail = "internal error: the loop's log says more; please report it."
-    return failure(500, detail=detail, code="bug")
+    # The framework calls this one around all middleware, so the id is to be put back in place.
+    request_id: str = request.state.request_id
+    with logs.request(request_id):
+        log.error("%s %s met a bug", request.method, request.url.path, exc_info=error)
+        detail = "internal error: the loop's log says more; please report it."
+        answer = failure(500, detail=detail, code="bug")
+    answer.headers[HEADER] = request_id
+    return answer

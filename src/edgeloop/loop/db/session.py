@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import functools
 import json
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -9,7 +10,8 @@ from typing import Any
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import URL, Connection, event
+from alembic.script import ScriptDirectory
+from sqlalchemy import URL, Connection, event, text
 from sqlalchemy.exc import ArgumentError, InvalidRequestError, OperationalError
 from sqlalchemy.ext.asyncio import (
     AsyncEngine,
@@ -63,6 +65,28 @@ class Database:
                 yield session
                 await session.commit()
 
+    async def check_writable(self) -> None:
+        """Take the writers' turn and give it back; raises ConfigError, StorageFull, Overloaded."""
+        async with self.write():
+            pass
+
+    async def check_migrated(self) -> None:
+        """Raise ConfigError where the tables are not those of this version of the loop."""
+        async with self.read() as session:
+            found = await session.scalar(text("SELECT version_num FROM alembic_version"))
+        if found != newest_version():
+            raise ConfigError(
+                f"The database has version {found}, the loop {newest_version()}: start the loop "
+                "anew, it brings older ones up to date."
+            )
+
+    async def size_bytes(self) -> int | None:
+        """How large the database is, its journal included; None where nobody can tell."""
+        url = self._engine.url
+        if url.get_backend_name() != "sqlite" or not url.database:
+            return None
+        return await asyncio.to_thread(_size_of, Path(url.database))
+
     async def close(self) -> None:
         """Close all connections."""
         await self._engine.dispose()
@@ -107,12 +131,28 @@ def _prepare_sqlite(engine: Any) -> None:
         connection.exec_driver_sql(f"BEGIN {mode}")
 
 
-def _upgrade(connection: Connection) -> None:
+def _config() -> Config:
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
+    return config
+
+
+@functools.cache
+def newest_version() -> str:
+    """The version of the tables that this code works with."""
+    return ScriptDirectory.from_config(_config()).get_current_head() or ""
+
+
+def _upgrade(connection: Connection) -> None:
+    config = _config()
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
+
+
+def _size_of(file: Path) -> int:
+    journals = (file.with_name(f"{file.name}{end}") for end in ("-wal", "-shm"))
+    return sum(path.stat().st_size for path in (file, *journals) if path.is_file())
 
 
 @contextlib.contextmanager
