@@ -57,6 +57,9 @@ _CREDENTIALS = {"username": "admin", "password": "correct horse"}
 _PROJECT = "/api/{organization}/projects/{name}"
 
 ENTRIES: Mapping[str, Entry] = {
+    "GET /health": Entry("anybody"),
+    "GET /ready": Entry("anybody"),
+    "GET /metrics": Entry("loop admin", stranger=403),
     "GET /api/status": Entry("anybody"),
     "POST /api/login": Entry("anybody", form=_CREDENTIALS),
     "POST /api/logout": Entry("anybody"),
