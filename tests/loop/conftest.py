@@ -8,6 +8,7 @@ from pydantic import SecretStr
 
 from edgeloop.loop import LoopSettings
 from loops import PASSWORD, OpenLoop, ServedLoop, loop_in_process, loop_served
+from zoo import RunStory, zoo_runner
 
 
 @pytest.fixture
@@ -27,3 +28,9 @@ def served_loop(loop_settings: LoopSettings) -> Iterator[ServedLoop]:
     """The loop under uvicorn in a thread, on a free port."""
     with loop_served(loop_settings) as loop:
         yield loop
+
+
+@pytest.fixture
+def run_in_zoo(open_loop: OpenLoop) -> RunStory:
+    """Run an async story in a loop with the project zoo/cats."""
+    return zoo_runner(open_loop)

@@ -14,7 +14,7 @@ from sqlalchemy.exc import OperationalError, StatementError
 
 from edgeloop.errors import ConfigError, EdgeloopError, Overloaded, StorageFull
 from edgeloop.loop.db.session import Database
-from edgeloop.loop.db.tables import Base, OrganizationRow
+from edgeloop.loop.db.tables import ImageRow, OrganizationRow
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, 678, tzinfo=UTC)
 Story = Callable[[Database], Awaitable[None]]
@@ -39,7 +39,7 @@ def test_the_migrated_database_has_exactly_the_tables_of_the_code(tmp_path: Path
             assert await connection.run_sync(differences) == []
 
     def differences(connection: Connection) -> list[object]:
-        return list(compare_metadata(MigrationContext.configure(connection), Base.metadata))
+        return list(compare_metadata(MigrationContext.configure(connection), ImageRow.metadata))
 
     run(tmp_path, story)
 

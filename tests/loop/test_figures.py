@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pytest
+from sqlalchemy import func, select
 
 from edgeloop.errors import Conflict, NotFound
-from edgeloop.loop.db.tables import AnnotationsRow, DetectionsRow, ImageRow, ImageTagRow
+from edgeloop.loop.db.tables import AnnotationsRow, DetectionsRow, ImageRow
 from edgeloop.loop.dispatch import Dispatcher
 from edgeloop.loop.services import figures, models
 from edgeloop.loop.services.figures import Selection
@@ -57,9 +58,12 @@ async def image(
     tag = row.pop("tag", None)
     async with loop.workspaces.write() as workspace:
         session = workspace.session
+        number = (await session.scalar(select(func.count()).select_from(ImageRow)) or 0) + 1
         session.add(
             ImageRow(
                 id=name,
+                number=number,
+                tags=(tag,) if tag else (),
                 project_id=project_id,
                 frame_id=name,
                 content_hash="0" * 64,
@@ -68,6 +72,7 @@ async def image(
                 height=100,
                 camera_id="",
                 received=now,
+                taken=now,
                 **row,
             )
         )
@@ -75,14 +80,19 @@ async def image(
         box = BoxAnnotation(category_id, 10, 10, 20, 20)
         truth = annotations_to_json(Annotations(boxes=(box,)))
         session.add(AnnotationsRow(image_id=name, version=1, shapes=truth, author="", updated=now))
-        if tag:
-            session.add(ImageTagRow(image_id=name, name=tag))
         if seen != "not looked":
             hit = BoxDetection(category_id, "cat", 10, 10, 20, 20, 0.9, "1.0")
             found = Detections(boxes=(hit,)) if seen == "hit" else Detections()
             shapes = detections_to_json(found)
             session.add(
-                DetectionsRow(image_id=name, model_version="1.0", shapes=shapes, updated=now)
+                DetectionsRow(
+                    image_id=name,
+                    model_version="1.0",
+                    project_id=project_id,
+                    number=number,
+                    shapes=shapes,
+                    updated=now,
+                )
             )
 
 

@@ -1,71 +1,14 @@
 """Images are listed, described, annotated and shown."""
 
-import asyncio
-from collections.abc import Awaitable, Callable
-from datetime import timedelta
-from typing import Any
-
-import httpx
-import pytest
-
 from edgeloop import imaging
 from edgeloop.loop import LoopSettings
 from edgeloop.protocol import routes
 from edgeloop.protocol.routes import V1
 from fakes import jpeg
-from loops import LoopInProcess, OpenLoop
-from uploading import image_of, pair, receipts
+from uploading import pair, receipts
+from zoo import BOX, RunStory, Zoo
 
 DATA = routes.data("zoo", "cats")
-BOX = {"x": 1, "y": 2, "width": 10, "height": 12}
-
-
-class Zoo:
-    """A loop with the project zoo/cats and a person who works in it."""
-
-    def __init__(self, loop: LoopInProcess, person: httpx.AsyncClient, project: Any) -> None:
-        self.loop = loop
-        self.person = person
-        self.project = project
-        self.cat: str = project["categories"][0]["id"]
-
-    async def images(self, *states: str, **fields: Any) -> list[str]:
-        """New images in these states, in this order; returns their ids."""
-        ids = []
-        for state in states:
-            self.loop.clock.move(timedelta(seconds=1))
-            seed = int(self.loop.clock().timestamp()) % 10_000
-            (receipt,) = await receipts(self.person, pair(seed, state=state, **fields))
-            ids.append(receipt["id"])
-        return ids
-
-    async def listed(self, query: str = "") -> dict[str, Any]:
-        """A page of the project's images."""
-        path = f"{V1}/projects/{self.project['id']}/images{query}"
-        answer = await self.person.get(path)
-        assert answer.status_code == 200, answer.text
-        page: dict[str, Any] = answer.json()
-        return page
-
-    async def annotate(self, image_id: str, **body: Any) -> httpx.Response:
-        """Change an image."""
-        return await self.person.put(f"{V1}/images/{image_id}/annotations", json=body)
-
-
-Story = Callable[[Zoo], Awaitable[None]]
-RunStory = Callable[[Story], None]
-
-
-@pytest.fixture
-def run_in_zoo(open_loop: OpenLoop) -> RunStory:
-    """Run an async story in a zoo."""
-
-    async def whole(story: Story) -> None:
-        async with open_loop() as loop:
-            project = await loop.project()
-            await story(Zoo(loop, await loop.client(), project))
-
-    return lambda story: asyncio.run(whole(story))
 
 
 def test_trainers_get_the_ids_of_a_state_and_all_but_the_trash(run_in_zoo: RunStory) -> None:
@@ -212,101 +155,6 @@ def test_a_page_after_an_image_of_another_project_is_refused(run_in_zoo: RunStor
         for after in (image_id, "unknown"):
             path = f"{V1}/projects/{dogs['id']}/images?after={after}"
             assert (await zoo.person.get(path)).status_code == 422
-
-    run_in_zoo(story)
-
-
-def test_annotations_are_replaced_whole_and_counted(run_in_zoo: RunStory) -> None:
-    async def story(zoo: Zoo) -> None:
-        (image_id,) = await zoo.images("annotate")
-        box = {**BOX, "category_id": zoo.cat}
-        answer = await zoo.annotate(
-            image_id, box_annotations=[box], state="review", set="test", version=0
-        )
-        assert answer.status_code == 200, answer.text
-        image = answer.json()
-        assert (image["box_annotations"], image["annotation_version"]) == ([box], 1)
-        assert (image["state"], image["set"]) == ("review", "test")
-        assert image == await image_of(zoo.person, {"id": image_id})
-        point = {"x": 3, "y": 4, "category_name": "cat"}
-        image = (await zoo.annotate(image_id, point_annotations=[point], version=1)).json()
-        assert (image["box_annotations"], image["annotation_version"]) == ([], 2)
-        assert image["point_annotations"] == [{"x": 3, "y": 4, "category_id": zoo.cat}]
-        assert (image["state"], image["set"]) == ("review", "test")
-
-    run_in_zoo(story)
-
-
-def test_who_saw_older_annotations_is_told_and_changes_nothing(run_in_zoo: RunStory) -> None:
-    async def story(zoo: Zoo) -> None:
-        (image_id,) = await zoo.images("annotate")
-        box = {**BOX, "category_id": zoo.cat}
-        await zoo.annotate(image_id, box_annotations=[box], version=0)
-        before = await image_of(zoo.person, {"id": image_id})
-        answer = await zoo.annotate(image_id, box_annotations=[], state="complete", version=0)
-        assert (answer.status_code, answer.json()["code"]) == (409, "conflict")
-        assert "load the image again" in answer.json()["detail"]
-        assert await image_of(zoo.person, {"id": image_id}) == before
-
-    run_in_zoo(story)
-
-
-def test_a_change_of_state_alone_leaves_the_annotations(run_in_zoo: RunStory) -> None:
-    async def story(zoo: Zoo) -> None:
-        box = {**BOX, "category_id": zoo.cat}
-        (image_id,) = await zoo.images("review", box_annotations=[box])
-        image = (await zoo.annotate(image_id, state="complete")).json()
-        assert (image["state"], image["box_annotations"]) == ("complete", [box])
-        assert image["annotation_version"] == 1
-
-    run_in_zoo(story)
-
-
-def test_annotations_are_cut_to_the_image(run_in_zoo: RunStory) -> None:
-    async def story(zoo: Zoo) -> None:
-        (image_id,) = await zoo.images("annotate")
-        boxes = [
-            {"x": -10, "y": 0, "width": 500, "height": 10, "category_id": zoo.cat},
-            {"x": 900, "y": 0, "width": 5, "height": 10, "category_id": zoo.cat},
-        ]
-        image = (await zoo.annotate(image_id, box_annotations=boxes)).json()
-        (box,) = image["box_annotations"]
-        assert (box["x"], box["width"]) == (0, 64)
-
-    run_in_zoo(story)
-
-
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        {"box_annotations": [{**BOX, "category_id": "unknown"}]},
-        {"box_annotations": [{**BOX, "category_name": "dog"}]},
-        {"box_annotations": [BOX]},
-        {"classification_annotation": {"category_name": "dog"}},
-        {"classification_annotation": {"category_id": "unknown"}},
-        {"box_annotations": [{"x": 1}]},
-        {"state": "sorted"},
-        {"set": "exam"},
-    ],
-)
-def test_impossible_annotations_are_refused(run_in_zoo: RunStory, wrong: dict[str, Any]) -> None:
-    async def story(zoo: Zoo) -> None:
-        (image_id,) = await zoo.images("annotate")
-        answer = await zoo.annotate(image_id, **wrong)
-        assert (answer.status_code, answer.json()["code"]) == (422, "unprocessable")
-        image = await image_of(zoo.person, {"id": image_id})
-        assert (image["annotation_version"], image["state"]) == (0, "annotate")
-
-    run_in_zoo(story)
-
-
-def test_a_whole_image_can_have_a_category(run_in_zoo: RunStory) -> None:
-    async def story(zoo: Zoo) -> None:
-        (image_id,) = await zoo.images("annotate")
-        image = (
-            await zoo.annotate(image_id, classification_annotation={"category_name": "cat"})
-        ).json()
-        assert image["classification_annotation"] == {"category_id": zoo.cat}
 
     run_in_zoo(story)
 

@@ -272,7 +272,7 @@ def test_paging_shows_each_image_once_and_leads_back(
 def test_a_cursor_that_is_no_image_is_said_in_a_sentence(tell: Tell) -> None:
     async def story(_loop: LoopInProcess, person: httpx.AsyncClient) -> None:
         text = await page(person, f"{PARTS}?after=none", status=422)
-        assert "there is no image 'none'" in text
+        assert "'none' is no cursor" in text
 
     tell(story)
 

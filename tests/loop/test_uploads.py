@@ -97,6 +97,9 @@ def test_an_image_is_kept_with_all_that_came_with_it(open_loop: OpenLoop) -> Non
                 "annotation_version": 0,
                 "received": loop.clock().isoformat(),
                 "camera_id": "left",
+                "size_bytes": len(jpeg()),
+                "confidence": None,
+                "novelty": None,
             }
 
     asyncio.run(story())
@@ -244,7 +247,7 @@ def test_a_loop_that_dies_between_bytes_and_rows_takes_the_repeat(
                 raise StorageFull("No space left.")
 
             with monkeypatch.context() as patch:
-                patch.setattr("edgeloop.loop.services.uploads.add", die)
+                patch.setattr("edgeloop.loop.services.arrivals.add", die)
                 assert (await post(client, pair(frame_id="f1"))).status_code == 507
             assert stored_files(loop_settings) == []
             assert await stored_images(loop) == 0

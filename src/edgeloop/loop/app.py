@@ -15,6 +15,7 @@ from edgeloop import __version__
 from edgeloop.loop import ui
 from edgeloop.loop.api import accounts as account_routes
 from edgeloop.loop.api import (
+    annotations,
     failures,
     generator,
     images,
@@ -161,12 +162,9 @@ def _add_middleware(app: FastAPI, door: Door, metrics: Metrics) -> None:
 
 def _add_routes(app: FastAPI) -> None:
     resources = (projects, images, trainings, models, nodes)
-    for router in (
-        operations.router,
-        account_routes.router,
-        *(resource.router for resource in resources),
-    ):
-        app.include_router(router)
+    fixed = (operations, account_routes, annotations, *resources)
+    for resource in fixed:
+        app.include_router(resource.router)
     for resource in resources:  # /api/{organization}/... would swallow the fixed paths
         app.include_router(resource.clients)
     app.include_router(standalone.clients)

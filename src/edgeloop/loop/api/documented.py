@@ -17,6 +17,7 @@ _ERRORS = {
     403: ("Forbidden", "This takes a right that the account does not have.", "forbidden"),
     404: ("NotFound", "There is no such thing, or none that the account may see.", "not_found"),
     409: ("Conflict", "It is not in a state in which this can be done.", "conflict"),
+    412: ("Changed", "It is not as If-Match says any more: load it again.", "conflict"),
     413: ("TooLarge", "The request is too large.", "too_large"),
     422: ("Unprocessable", "Valid in form, impossible in content.", "unprocessable"),
     429: ("RateLimited", "Too many attempts: wait as Retry-After says.", "rate_limited"),

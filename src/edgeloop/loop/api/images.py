@@ -1,30 +1,26 @@
 """Images: up from devices, down to trainers and people, with what is known of them."""
 
-from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import Field
 
+from edgeloop.client.calls.image_records import ImageCount, ImageDetails, ImageFacets
 from edgeloop.errors import Unprocessable
 from edgeloop.loop.api.context import Asking
+from edgeloop.loop.api.descriptions import client_image_json, image_json, json_response, listed
 from edgeloop.loop.api.documented import answers, page_of
+from edgeloop.loop.api.filters import FilterQuery, ListQuery
 from edgeloop.loop.api.forms import uploads_of
-from edgeloop.loop.api.paging import Limit, page
-from edgeloop.loop.services import annotating, detections, images, projects, uploads
+from edgeloop.loop.services import detections, images, listing, projects, uploads
 from edgeloop.loop.services.access import Right
-from edgeloop.loop.services.annotating import Change
+from edgeloop.loop.services.arrivals import Receipt
 from edgeloop.loop.services.detections import Sighting
-from edgeloop.loop.services.images import Image, ImageFilter
-from edgeloop.loop.services.projects import Project
-from edgeloop.loop.services.uploads import Receipt
-from edgeloop.protocol.payloads.annotations import AnnotationsPayload
 from edgeloop.protocol.payloads.categories import category_to_json
 from edgeloop.protocol.payloads.detections import DetectionsPayload, detections_to_json
-from edgeloop.protocol.payloads.images import ImageRecordPayload, image_record_to_json
-from edgeloop.protocol.payloads.parsing import shown
 from edgeloop.protocol.routes import API, V1
-from edgeloop.types import Detections, ImageState, Split
+from edgeloop.types import ImageState
 
 router = APIRouter()
 clients = APIRouter()
@@ -32,27 +28,6 @@ clients = APIRouter()
 
 PROJECT = f"{API}/{{organization}}/projects/{{name}}"
 MAX_IDS = 1000
-
-
-class ChangeBody(AnnotationsPayload):
-    """What of an image is to be changed; annotations of all kinds together, if of any."""
-
-    state: Annotated[ImageState | None, shown("complete")] = None
-    set: Split | None = None
-    version: Annotated[int | None, shown(3)] = None
-
-    def to_change(self, ids_by_name: Mapping[str, str]) -> Change:
-        """The change as a value; raises Unprocessable for a category that nobody knows."""
-        given = self.model_fields_set & AnnotationsPayload.model_fields.keys()
-        annotations = self.to_annotations(ids_by_name) if given else None
-        if annotations is not None and len(annotations) < self._sent():
-            raise Unprocessable("An annotation has no category of the project: name one.")
-        return Change(annotations, state=self.state, split=self.set, version=self.version)
-
-    def _sent(self) -> int:
-        boxes, points = self.box_annotations, self.point_annotations
-        shapes = len(boxes) + len(points) + len(self.segmentation_annotations)
-        return shapes + (self.classification_annotation is not None)
 
 
 class SightingBody(DetectionsPayload):
@@ -65,30 +40,45 @@ class SightingBody(DetectionsPayload):
         return Sighting(self.image_id or "", self.to_detections(), self.model_name or "")
 
 
-@router.get(f"{V1}/projects/{{project_id}}/images", **answers(page_of(ImageRecordPayload)))
-async def list_oldest_first(  # noqa: PLR0913 - the query's parameters
-    asking: Asking,
-    project_id: str,
-    *,
-    state: ImageState | None = None,
-    split: Annotated[Split | None, Query(alias="set")] = None,
-    tag: str | None = None,
-    limit: Limit = 100,
-    after: str | None = None,
-) -> dict[str, Any]:
-    """The images of a project, by state, split and tag."""
-    which = ImageFilter(state, split, tag)
+@router.get(f"{V1}/projects/{{project_id}}/images", **answers(page_of(ImageDetails)))
+async def list_images(
+    asking: Asking, project_id: str, asked: Annotated[ListQuery, Query()]
+) -> Response:
+    """The images of a project that are meant, in the order that is wanted."""
     async with asking.read() as workspace:
         project = await projects.by_id(workspace, project_id)
-        found = await images.listed(workspace, project, which=which, limit=limit + 1, after=after)
-    return page(found, limit=limit, encode=_to_json, cursor=lambda image: image.record.id)
+        found = await listing.page(workspace, project, asked.to_slice(project))
+    shown = found[: asked.limit]
+    after = listing.cursor_of(shown[-1], asked.order) if len(found) > len(shown) else None
+    return listed(map(image_json, shown), after=after)
 
 
-@router.get(f"{V1}/images/{{image_id}}", **answers(ImageRecordPayload))
-async def get(asking: Asking, image_id: str) -> dict[str, Any]:
+@router.get(f"{V1}/projects/{{project_id}}/images/count", **answers(ImageCount))
+async def count(
+    asking: Asking, project_id: str, asked: Annotated[FilterQuery, Query()]
+) -> dict[str, int]:
+    """How many images of a project are meant."""
+    async with asking.read() as workspace:
+        project = await projects.by_id(workspace, project_id)
+        return {"count": await listing.count(workspace, project, asked.to_filter(project))}
+
+
+@router.get(f"{V1}/projects/{{project_id}}/images/facets", **answers(ImageFacets))
+async def facets(
+    asking: Asking, project_id: str, asked: Annotated[FilterQuery, Query()]
+) -> dict[str, Any]:
+    """How the images that are meant spread over states, sets, tags, sources, cameras, models."""
+    async with asking.read() as workspace:
+        project = await projects.by_id(workspace, project_id)
+        found = await listing.facets(workspace, project, asked.to_filter(project))
+    return asdict(found)
+
+
+@router.get(f"{V1}/images/{{image_id}}", **answers(ImageDetails))
+async def get(asking: Asking, image_id: str) -> Response:
     """One image."""
     async with asking.read() as workspace:
-        return _to_json(await images.by_id(workspace, image_id))
+        return json_response(image_json(await images.by_id(workspace, image_id)))
 
 
 @router.get(f"{V1}/images/{{image_id}}/file", **answers(media_type="image/jpeg"))
@@ -117,16 +107,6 @@ async def get_detections(asking: Asking, image_id: str) -> dict[str, Any]:
     return {"items": items, "next": None}
 
 
-@router.put(f"{V1}/images/{{image_id}}/annotations", **answers(ImageRecordPayload, errors=(409,)))
-async def annotate(asking: Asking, image_id: str, body: ChangeBody) -> dict[str, Any]:
-    """Change annotations, state and split of an image."""
-    async with asking.write() as workspace:
-        image = await images.by_id(workspace, image_id, right=Right.ANNOTATE)
-        project = await projects.by_id(workspace, image.project_id)
-        change = body.to_change(project.ids_by_name)
-        return _to_json(await annotating.annotate(workspace, project, image=image, change=change))
-
-
 @clients.get(f"{PROJECT}/data")
 async def list_ids(
     asking: Asking, organization: str, name: str, state: ImageState | None = None
@@ -142,15 +122,15 @@ async def list_ids(
 @clients.get(f"{PROJECT}/images")
 async def describe(
     asking: Asking, organization: str, name: str, ids: str = "", model_version: str = ""
-) -> dict[str, Any]:
+) -> Response:
     """The images of these ids, with the detections of one model if it is named."""
     wanted = _ids(ids)
     async with asking.read() as workspace:
         project = await projects.by_names(workspace, organization, name=name)
         found = await images.by_ids(workspace, project, wanted)
-        seen = await detections.of_model(workspace, model_version, image_ids=wanted)
-    nothing = Detections()
-    return {"images": [_to_client_json(i, project, seen.get(i.record.id, nothing)) for i in found]}
+        seen = await detections.json_of_model(workspace, model_version, image_ids=wanted)
+    texts = [client_image_json(image, project, seen.get(image.id)) for image in found]
+    return json_response(b'{"images":[' + b",".join(texts) + b"]}")
 
 
 @clients.post(f"{PROJECT}/images")
@@ -220,23 +200,4 @@ def _receipt_to_json(receipt: Receipt) -> dict[str, Any]:
         "id": receipt.image_id,
         "frame_id": receipt.frame_id,
         "repeated": receipt.repeated,
-    }
-
-
-def _to_json(image: Image) -> dict[str, Any]:
-    return {
-        **image_record_to_json(image.record),
-        "annotation_version": image.annotation_version,
-        "received": image.received.isoformat(),
-        "camera_id": image.camera_id,
-    }
-
-
-def _to_client_json(image: Image, project: Project, seen: Detections) -> dict[str, Any]:
-    resource = f"/{project.organization}/projects/{project.name}/images/{image.record.id}"
-    return {
-        **image_record_to_json(image.record),
-        **detections_to_json(seen),
-        "resource": f"{resource}/main",
-        "thumbnail": f"{resource}/thumb",
     }

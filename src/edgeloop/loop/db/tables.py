@@ -1,65 +1,24 @@
 """The loop's tables. Ids are uuid strings; times are UTC."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import (
-    JSON,
-    DateTime,
-    Dialect,
-    Double,
-    ForeignKey,
-    Index,
-    MetaData,
-    String,
-    TypeDecorator,
-    UniqueConstraint,
+from sqlalchemy import Index, String, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from edgeloop.loop.db.columns import Base, belongs_to, identity
+
+_TESTED = (
+    *("state", "split", "camera_id", "source", "received", "confidence"),
+    *("tags", "annotated", "detected"),
 )
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+"""What lists of images are filtered by."""
 
 
-class UtcDateTime(TypeDecorator[datetime]):
-    """A time with zone UTC, also where the database keeps none."""
-
-    impl = DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Naive times are refused."""
-        if value is not None and value.tzinfo is None:
-            raise ValueError("A time for the database needs a zone: use datetime.now(UTC).")
-        return value.astimezone(UTC) if value is not None else None
-
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """SQLite gives naive times back."""
-        return value.replace(tzinfo=UTC) if value is not None else None
-
-
-class Base(DeclarativeBase):
-    """Base of all tables."""
-
-    metadata = MetaData(
-        naming_convention={
-            "ix": "ix_%(column_0_label)s",
-            "uq": "uq_%(table_name)s_%(column_0_name)s",
-            "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
-            "pk": "pk_%(table_name)s",
-        }
-    )
-    type_annotation_map = {  # noqa: RUF012 - SQLAlchemy's way
-        dict[str, Any]: JSON,
-        list[Any]: JSON,
-        datetime: UtcDateTime,
-        float: Double,
-    }
-
-
-def _id() -> Mapped[str]:
-    return mapped_column(String(36), primary_key=True)
-
-
-def _belongs_to(table: str, **options: Any) -> Mapped[Any]:
-    return mapped_column(ForeignKey(f"{table}.id", ondelete="CASCADE"), **options)
+def _walk(order: str) -> Index:
+    """An index that a list in this order walks along; it holds all that a filter looks at."""
+    tested = [column for column in _TESTED if column != order]
+    return Index(f"ix_images_by_{order}", "project_id", order, "number", *tested)
 
 
 class AccountRow(Base):
@@ -67,7 +26,7 @@ class AccountRow(Base):
 
     __tablename__ = "accounts"
 
-    id: Mapped[str] = _id()
+    id: Mapped[str] = identity()
     username: Mapped[str] = mapped_column(unique=True)
     password_hash: Mapped[str]
     is_admin: Mapped[bool] = mapped_column(default=False)
@@ -80,7 +39,7 @@ class SessionRow(Base):
     __tablename__ = "sessions"
 
     token_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
-    account_id: Mapped[str | None] = _belongs_to("accounts", index=True)
+    account_id: Mapped[str | None] = belongs_to("accounts", index=True)
     created: Mapped[datetime]
     last_seen: Mapped[datetime]
 
@@ -93,9 +52,9 @@ class TokenRow(Base):
 
     __tablename__ = "tokens"
 
-    id: Mapped[str] = _id()
-    account_id: Mapped[str] = _belongs_to("accounts", index=True)
-    project_id: Mapped[str | None] = _belongs_to("projects", index=True)
+    id: Mapped[str] = identity()
+    account_id: Mapped[str] = belongs_to("accounts", index=True)
+    project_id: Mapped[str | None] = belongs_to("projects", index=True)
     name: Mapped[str]
     token_hash: Mapped[str] = mapped_column(String(64), unique=True)
     scopes: Mapped[list[Any]]
@@ -109,10 +68,10 @@ class MembershipRow(Base):
 
     __tablename__ = "memberships"
 
-    id: Mapped[str] = _id()
-    account_id: Mapped[str] = _belongs_to("accounts", index=True)
-    organization_id: Mapped[str] = _belongs_to("organizations", index=True)
-    project_id: Mapped[str | None] = _belongs_to("projects", index=True)
+    id: Mapped[str] = identity()
+    account_id: Mapped[str] = belongs_to("accounts", index=True)
+    organization_id: Mapped[str] = belongs_to("organizations", index=True)
+    project_id: Mapped[str | None] = belongs_to("projects", index=True)
     role: Mapped[str]
     created: Mapped[datetime]
 
@@ -136,8 +95,8 @@ class ProjectRow(Base):
     __tablename__ = "projects"
     __table_args__ = (UniqueConstraint("organization_id", "name"),)
 
-    id: Mapped[str] = _id()
-    organization_id: Mapped[str] = _belongs_to("organizations")
+    id: Mapped[str] = identity()
+    organization_id: Mapped[str] = belongs_to("organizations")
     name: Mapped[str]
     open_to_devices: Mapped[bool] = mapped_column(default=False)
     has_val_split: Mapped[bool] = mapped_column(default=False)
@@ -153,8 +112,8 @@ class CategoryRow(Base):
     __tablename__ = "categories"
     __table_args__ = (UniqueConstraint("project_id", "name"),)
 
-    id: Mapped[str] = _id()
-    project_id: Mapped[str] = _belongs_to("projects")
+    id: Mapped[str] = identity()
+    project_id: Mapped[str] = belongs_to("projects")
     position: Mapped[int]
     name: Mapped[str]
     type: Mapped[str]
@@ -169,17 +128,24 @@ class ImageRow(Base):
 
     ``novelty`` is a score from outside; the higher, the less like the images known.
     ``frame_id`` is the sender's, or derived from bytes, ``created`` and ``source`` where none was
-    sent: repeats are found by it. ``created`` is text as the sender gave it, ``received`` our time.
+    sent: repeats are found by it. ``created`` is text as the sender gave it, ``taken`` the same as
+    a time (``received`` where it says none), ``received`` our time. ``number`` counts all images
+    that ever came and orders those of one moment.
+
+    ``confidence`` and ``detected`` (ids of categories) are of the detections that came last,
+    ``annotated`` (ids of categories) of the annotations: copies, for lists.
     """
 
     __tablename__ = "images"
     __table_args__ = (
         UniqueConstraint("project_id", "frame_id"),
-        Index("ix_images_project_state", "project_id", "state", "received", "id"),
+        Index("ix_images_number", "number", unique=True),
+        Index("ix_images_project_state", "project_id", "state", "received", "number"),
+        *(_walk(order) for order in ("received", "taken", "confidence", "novelty")),
     )
 
-    id: Mapped[str] = _id()
-    project_id: Mapped[str] = _belongs_to("projects")
+    id: Mapped[str] = identity()
+    project_id: Mapped[str] = belongs_to("projects")
     frame_id: Mapped[str]
     content_hash: Mapped[str] = mapped_column(String(64), index=True)
     size_bytes: Mapped[int]
@@ -192,15 +158,23 @@ class ImageRow(Base):
     novelty: Mapped[float | None]
     created: Mapped[str | None]
     received: Mapped[datetime]
+    taken: Mapped[datetime]
+    number: Mapped[int]
+    confidence: Mapped[float | None]
+    tags: Mapped[tuple[str, ...]] = mapped_column(default=())
+    annotated: Mapped[tuple[str, ...]] = mapped_column(default=())
+    detected: Mapped[tuple[str, ...]] = mapped_column(default=())
 
 
-class ImageTagRow(Base):
-    """A tag on an image."""
+class DeletedFrameRow(Base):
+    """A frame whose image was deleted: a sender that repeats it is told that it was stored."""
 
-    __tablename__ = "image_tags"
+    __tablename__ = "deleted_frames"
 
-    image_id: Mapped[str] = _belongs_to("images", primary_key=True)
-    name: Mapped[str] = mapped_column(primary_key=True, index=True)
+    project_id: Mapped[str] = belongs_to("projects", primary_key=True)
+    frame_id: Mapped[str] = mapped_column(primary_key=True)
+    image_id: Mapped[str] = mapped_column(String(36))
+    deleted: Mapped[datetime]
 
 
 class AnnotationsRow(Base):
@@ -208,20 +182,49 @@ class AnnotationsRow(Base):
 
     __tablename__ = "annotations"
 
-    image_id: Mapped[str] = _belongs_to("images", primary_key=True)
+    image_id: Mapped[str] = belongs_to("images", primary_key=True)
     version: Mapped[int] = mapped_column(default=1)
     shapes: Mapped[dict[str, Any]]
     author: Mapped[str] = mapped_column(default="")
     updated: Mapped[datetime]
 
 
+class AnnotationHistoryRow(Base):
+    """Annotations of an image that were replaced later."""
+
+    __tablename__ = "annotation_history"
+
+    image_id: Mapped[str] = belongs_to("images", primary_key=True)
+    version: Mapped[int] = mapped_column(primary_key=True)
+    shapes: Mapped[dict[str, Any]]
+    author: Mapped[str] = mapped_column(default="")
+    updated: Mapped[datetime]
+
+
 class DetectionsRow(Base):
-    """All detections of one model in one image, replaced as a whole; ``shapes`` is wire JSON."""
+    """All detections of one model in one image, replaced as a whole; ``shapes`` is wire JSON.
+
+    ``project_id`` and ``number`` are those of the image, ``categories`` the ids of what was
+    detected for sure: copies, for lists.
+    """
 
     __tablename__ = "detections"
+    __table_args__ = (
+        Index(
+            "ix_detections_of_model",
+            *("project_id", "model_version", "number", "max_confidence", "categories"),
+        ),
+        Index(
+            "ix_detections_by_confidence",
+            *("project_id", "model_version", "max_confidence", "number"),
+        ),
+    )
 
-    image_id: Mapped[str] = _belongs_to("images", primary_key=True)
-    model_version: Mapped[str] = mapped_column(primary_key=True, index=True)
+    image_id: Mapped[str] = belongs_to("images", primary_key=True)
+    model_version: Mapped[str] = mapped_column(primary_key=True)
+    project_id: Mapped[str] = mapped_column(String(36))
+    number: Mapped[int]
+    categories: Mapped[tuple[str, ...]] = mapped_column(default=())
     shapes: Mapped[dict[str, Any]]
     max_confidence: Mapped[float] = mapped_column(default=0.0)
     updated: Mapped[datetime]
@@ -240,8 +243,8 @@ class TrainingRow(Base):
     __tablename__ = "trainings"
     __table_args__ = (UniqueConstraint("project_id", "number"),)
 
-    id: Mapped[str] = _id()
-    project_id: Mapped[str] = _belongs_to("projects")
+    id: Mapped[str] = identity()
+    project_id: Mapped[str] = belongs_to("projects")
     number: Mapped[int]
     state: Mapped[str] = mapped_column(index=True)
     rank: Mapped[int] = mapped_column(default=0)
@@ -283,7 +286,7 @@ class TrainingLogRow(Base):
 
     __tablename__ = "training_logs"
 
-    training_id: Mapped[str] = _belongs_to("trainings", primary_key=True)
+    training_id: Mapped[str] = belongs_to("trainings", primary_key=True)
     text: Mapped[str]
     received: Mapped[datetime]
 
@@ -293,7 +296,7 @@ class EpochRow(Base):
 
     __tablename__ = "epochs"
 
-    training_id: Mapped[str] = _belongs_to("trainings", primary_key=True)
+    training_id: Mapped[str] = belongs_to("trainings", primary_key=True)
     number: Mapped[int] = mapped_column(primary_key=True)
     of: Mapped[int]
     metrics: Mapped[dict[str, Any]]
@@ -311,9 +314,9 @@ class ModelRow(Base):
     __tablename__ = "models"
     __table_args__ = (UniqueConstraint("project_id", "version"),)
 
-    id: Mapped[str] = _id()
-    project_id: Mapped[str] = _belongs_to("projects")
-    training_id: Mapped[str | None] = _belongs_to("trainings", index=True)
+    id: Mapped[str] = identity()
+    project_id: Mapped[str] = belongs_to("projects")
+    training_id: Mapped[str | None] = belongs_to("trainings", index=True)
     version: Mapped[str | None]
     base_model_id: Mapped[str | None]
     categories: Mapped[list[Any]]
@@ -332,7 +335,7 @@ class ModelFileRow(Base):
 
     __tablename__ = "model_files"
 
-    model_id: Mapped[str] = _belongs_to("models", primary_key=True)
+    model_id: Mapped[str] = belongs_to("models", primary_key=True)
     format: Mapped[str] = mapped_column(primary_key=True)
     storage_key: Mapped[str]
     size_bytes: Mapped[int]
@@ -349,8 +352,8 @@ class DeploymentRow(Base):
     __tablename__ = "deployments"
 
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
-    project_id: Mapped[str] = _belongs_to("projects", index=True)
-    model_id: Mapped[str] = _belongs_to("models")
+    project_id: Mapped[str] = belongs_to("projects", index=True)
+    model_id: Mapped[str] = belongs_to("models")
     restores: Mapped[int | None]
     author: Mapped[str] = mapped_column(default="")
     created: Mapped[datetime]
@@ -366,8 +369,8 @@ class ConversionRow(Base):
     __tablename__ = "conversions"
     __table_args__ = (UniqueConstraint("model_id", "target_format"),)
 
-    id: Mapped[str] = _id()
-    model_id: Mapped[str] = _belongs_to("models")
+    id: Mapped[str] = identity()
+    model_id: Mapped[str] = belongs_to("models")
     source_format: Mapped[str]
     target_format: Mapped[str]
     converter: Mapped[str] = mapped_column(default="")
@@ -385,7 +388,7 @@ class NodeRow(Base):
     id: Mapped[str] = mapped_column(primary_key=True)
     kind: Mapped[str]
     name: Mapped[str]
-    project_id: Mapped[str | None] = _belongs_to("projects", index=True)
+    project_id: Mapped[str | None] = belongs_to("projects", index=True)
     status: Mapped[dict[str, Any]]
     first_seen: Mapped[datetime]
     last_seen: Mapped[datetime]

@@ -1,9 +1,12 @@
-"""What people say is in an image: replaced whole, counted by version."""
+"""What people say is in an image: replaced whole, counted by version, kept in its history."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from sqlalchemy import insert
+
 from edgeloop.errors import Conflict, Unprocessable
-from edgeloop.loop.db.tables import AnnotationsRow, ImageRow
+from edgeloop.loop.db.tables import AnnotationHistoryRow, AnnotationsRow, ImageRow
 from edgeloop.loop.services import images
 from edgeloop.loop.services.images import Image
 from edgeloop.loop.services.projects import Project
@@ -42,10 +45,8 @@ async def annotate(
     if change.annotations is not None:
         _check_categories(change.annotations, project)
         annotations = Canvas(row.width, row.height).cut_annotations(change.annotations)
-        if current is not None:
-            await workspace.session.delete(current)
-            await workspace.session.flush()
-        put(workspace, row.id, annotations=annotations, version=present + 1)
+        _replace(workspace, row.id, current, annotations)
+        row.annotated = categories_of(annotations)
     row.state = change.state or row.state
     row.split = change.split or row.split
     await workspace.session.flush()
@@ -69,17 +70,33 @@ async def put_segmentation(
     return await annotate(workspace, project, image=image, change=Change(changed))
 
 
-def put(workspace: Workspace, image_id: str, *, annotations: Annotations, version: int) -> None:
-    """Keep these as the annotations of an image that has none."""
-    workspace.session.add(
-        AnnotationsRow(
-            image_id=image_id,
-            version=version,
-            shapes=annotations_to_json(annotations),
-            author=workspace.caller.username,
-            updated=workspace.clock(),
-        )
-    )
+async def add(workspace: Workspace, annotations: Mapping[str, Annotations]) -> None:
+    """Keep annotations of images that have none, by image id."""
+    if not annotations:
+        return
+    now = workspace.clock()
+    rows = [
+        {
+            "image_id": image_id,
+            "version": 1,
+            "shapes": annotations_to_json(found),
+            "author": workspace.caller.username,
+            "updated": now,
+        }
+        for image_id, found in annotations.items()
+    ]
+    await workspace.session.execute(insert(AnnotationsRow), rows)
+
+
+def categories_of(annotations: Annotations) -> tuple[str, ...]:
+    """The ids of the categories that occur, each once."""
+    found = {
+        *(box.category_id for box in annotations.boxes),
+        *(point.category_id for point in annotations.points),
+        *(polygon.category_id for polygon in annotations.segmentations),
+    }
+    whole = {annotations.classification} if annotations.classification else set()
+    return tuple(sorted(found | whole))
 
 
 def of_categories(annotations: Annotations, *, project: Project) -> Annotations:
@@ -92,6 +109,27 @@ def of_categories(annotations: Annotations, *, project: Project) -> Annotations:
         segmentations=tuple(s for s in annotations.segmentations if s.category_id in known),
         classification=annotations.classification if annotations.classification in known else None,
     )
+
+
+def _replace(
+    workspace: Workspace, image_id: str, current: AnnotationsRow | None, new: Annotations
+) -> None:
+    row = current or AnnotationsRow(image_id=image_id, version=0)
+    workspace.session.add(row)
+    if current is not None:
+        workspace.session.add(
+            AnnotationHistoryRow(
+                image_id=image_id,
+                version=current.version,
+                shapes=current.shapes,
+                author=current.author,
+                updated=current.updated,
+            )
+        )
+    row.version += 1
+    row.shapes = annotations_to_json(new)
+    row.author = workspace.caller.username
+    row.updated = workspace.clock()
 
 
 def _check_categories(annotations: Annotations, project: Project) -> None:

@@ -1,12 +1,13 @@
 """What models saw: one row per image and model, replaced whole."""
 
+import json
 import logging
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import Text, cast, delete, insert, select, update
 
 from edgeloop.loop.db.tables import DetectionsRow, ImageRow
 from edgeloop.loop.services.projects import Project
@@ -16,6 +17,14 @@ from edgeloop.protocol.payloads.detections import detections_to_json, read_detec
 from edgeloop.types import AnyDetection, Detections
 
 log = logging.getLogger(__name__)
+SURE_FROM = 0.25
+"""From this confidence on something counts as detected where images are looked for by category.
+
+Models report from far less, for their evaluation.
+"""
+
+
+NOTHING_SEEN = json.dumps(detections_to_json(Detections()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,45 +36,82 @@ class Sighting:
     model_version: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Target:
+    """An image that something was seen in."""
+
+    image_id: str
+    project_id: str
+    number: int
+    canvas: Canvas
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """All that one model saw in one image, prepared to be stored."""
+
+    target: Target
+    model_version: str
+    detections: Detections
+
+    @property
+    def confidence(self) -> float:
+        """The highest, 0 where nothing was seen."""
+        return max(self.detections.confidences, default=0.0)
+
+    @property
+    def categories(self) -> tuple[str, ...]:
+        """The ids of the categories that were seen for sure."""
+        sure = self.detections.above(SURE_FROM)
+        return tuple(sorted({found.category_id for found in sure if found.category_id}))
+
+
 async def replace_all(workspace: Workspace, project: Project, sightings: Sequence[Sighting]) -> int:
     """Replace what the models of these sightings saw in their images; says in how many images.
 
     Sightings of one image and model count together. Images that are not in the project are left
     out: they may be gone since the trainer got their ids.
     """
-    sizes = await _sizes(workspace, project, {sighting.image_id for sighting in sightings})
+    targets = await _targets(workspace, project, {sighting.image_id for sighting in sightings})
     found: dict[tuple[str, str], list[Detections]] = defaultdict(list)
     for sighting in _attributed(sightings):
         for version, detections in by_model(sighting.detections, empty=sighting.model_version):
             found[sighting.image_id, version].append(detections)
-    for (image_id, version), parts in found.items():
-        if image_id in sizes:
-            detections = prepared(_joined(parts), project=project, canvas=sizes[image_id])
-            await store(workspace, image_id, model_version=version, detections=detections)
-    unknown = {sighting.image_id for sighting in sightings} - set(sizes)
+    seen = [
+        Seen(
+            targets[image_id],
+            version,
+            prepared(_joined(parts), project=project, canvas=targets[image_id].canvas),
+        )
+        for (image_id, version), parts in found.items()
+        if image_id in targets
+    ]
+    await _replace(workspace, seen)
+    unknown = {sighting.image_id for sighting in sightings} - set(targets)
     if unknown:
         log.info("%d images are not in %s: no detections stored", len(unknown), project.address)
-    return len(sizes)
+    return len(targets)
 
 
-async def store(
-    workspace: Workspace, image_id: str, *, model_version: str, detections: Detections
-) -> None:
-    """Keep these as all that the model saw in the image."""
-    await workspace.session.execute(
-        delete(DetectionsRow).where(
-            DetectionsRow.image_id == image_id, DetectionsRow.model_version == model_version
-        )
-    )
-    workspace.session.add(
-        DetectionsRow(
-            image_id=image_id,
-            model_version=model_version,
-            shapes=detections_to_json(detections),
-            max_confidence=max(detections.confidences, default=0.0),
-            updated=workspace.clock(),
-        )
-    )
+async def add(workspace: Workspace, seen: Sequence[Seen]) -> None:
+    """Keep what models saw in images that they had not looked at; the images' rows know it."""
+    if not seen:
+        return
+    now = workspace.clock()
+    rows = [
+        {
+            "image_id": item.target.image_id,
+            "model_version": item.model_version,
+            "project_id": item.target.project_id,
+            "number": item.target.number,
+            "categories": item.categories,
+            "shapes": detections_to_json(item.detections),
+            "max_confidence": item.confidence,
+            "updated": now,
+        }
+        for item in seen
+    ]
+    await workspace.session.execute(insert(DetectionsRow), rows)
 
 
 async def of_image(workspace: Workspace, image_id: str) -> Mapping[str, Detections]:
@@ -79,15 +125,16 @@ async def of_image(workspace: Workspace, image_id: str) -> Mapping[str, Detectio
     return {row.model_version: read_detections(row.shapes) for row in rows}
 
 
-async def of_model(
+async def json_of_model(
     workspace: Workspace, model_version: str, *, image_ids: Collection[str]
-) -> Mapping[str, Detections]:
-    """What one model saw, by image id."""
-    query = select(DetectionsRow).where(
+) -> Mapping[str, str]:
+    """What one model saw, as the wire's JSON by image id."""
+    if not model_version:
+        return {}
+    query = select(DetectionsRow.image_id, cast(DetectionsRow.shapes, Text)).where(
         DetectionsRow.model_version == model_version, DetectionsRow.image_id.in_(image_ids)
     )
-    rows = await workspace.session.scalars(query)
-    return {row.image_id: read_detections(row.shapes) for row in rows}
+    return dict((await workspace.session.execute(query)).all())
 
 
 def prepared(detections: Detections, *, project: Project, canvas: Canvas) -> Detections:
@@ -150,11 +197,34 @@ def _joined(parts: Sequence[Detections]) -> Detections:
     )
 
 
-async def _sizes(
+async def _replace(workspace: Workspace, seen: Sequence[Seen]) -> None:
+    if not seen:
+        return
+    ids_by_version: dict[str, list[str]] = defaultdict(list)
+    for item in seen:
+        ids_by_version[item.model_version].append(item.target.image_id)
+    for version, image_ids in ids_by_version.items():
+        await workspace.session.execute(
+            delete(DetectionsRow).where(
+                DetectionsRow.image_id.in_(image_ids), DetectionsRow.model_version == version
+            )
+        )
+    await add(workspace, seen)
+    newest = {item.target.image_id: item for item in seen}
+    columns = [
+        {"id": image_id, "confidence": item.confidence, "detected": item.categories}
+        for image_id, item in newest.items()
+    ]
+    await workspace.session.execute(update(ImageRow), columns)
+
+
+async def _targets(
     workspace: Workspace, project: Project, image_ids: Collection[str]
-) -> Mapping[str, Canvas]:
-    query = select(ImageRow.id, ImageRow.width, ImageRow.height).where(
+) -> Mapping[str, Target]:
+    query = select(ImageRow.id, ImageRow.number, ImageRow.width, ImageRow.height).where(
         ImageRow.project_id == project.id, ImageRow.id.in_(image_ids)
     )
-    rows = await workspace.session.execute(query)
-    return {image_id: Canvas(width, height) for image_id, width, height in rows}
+    return {
+        image_id: Target(image_id, project.id, number, Canvas(width, height))
+        for image_id, number, width, height in await workspace.session.execute(query)
+    }

@@ -10,7 +10,8 @@ from sqlalchemy import select
 
 from edgeloop.errors import Conflict
 from edgeloop.evaluation import Evaluation, EvaluationImage, evaluate
-from edgeloop.loop.db.tables import AnnotationsRow, DetectionsRow, ImageRow, ImageTagRow, ModelRow
+from edgeloop.loop.db.expressions import Holds
+from edgeloop.loop.db.tables import AnnotationsRow, DetectionsRow, ImageRow, ModelRow
 from edgeloop.loop.services import models, projects
 from edgeloop.loop.services.workspace import Caller, Workspace, Workspaces
 from edgeloop.protocol.payloads.annotations import read_annotations
@@ -109,8 +110,7 @@ async def _images(workspace: Workspace, model: ModelRow, selection: Selection) -
         .order_by(ImageRow.id)
     )
     if selection.tag is not None:
-        tagged = select(ImageTagRow.image_id).where(ImageTagRow.name == selection.tag)
-        query = query.where(ImageRow.id.in_(tagged))
+        query = query.where(Holds(ImageRow.tags, selection.tag))
     return (await workspace.session.execute(query)).all()
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from edgeloop.errors import Unprocessable
 from edgeloop.loop.db.tables import ImageRow
-from edgeloop.loop.services import files, projects, publishing, trainings, uploads
+from edgeloop.loop.services import arrivals, files, projects, publishing, trainings
 from edgeloop.loop.services.archives import ReceivedFile
 from edgeloop.loop.services.depictions import annotated, detected
 from edgeloop.loop.services.drawings import COLORS, Drawing, Style, draw
@@ -19,7 +19,7 @@ from edgeloop.loop.services.projects import NewProject, Project
 from edgeloop.loop.services.publishing import Upload
 from edgeloop.loop.services.shapes import Canvas
 from edgeloop.loop.services.trainings import TrainingRequest, TrainingState
-from edgeloop.loop.services.uploads import Arrival
+from edgeloop.loop.services.arrivals import Arrival
 from edgeloop.loop.services.workspace import Caller, Workspace, Workspaces
 from edgeloop.types import Category, CategoryType, ImageMetadata, ImageState, Split
 
@@ -93,16 +93,16 @@ async def add_images(workspaces: Workspaces, caller: Caller, project: Project, p
     for start in range(0, len(states), _AT_ONCE):
         numbers = range(start, min(start + _AT_ONCE, len(states)))
         drawings = [await asyncio.to_thread(_drawn, plan, project, n) for n in numbers]
-        arrivals = [
+        drawn = [
             _arrival(plan, drawing, number=n, state=states[n], image_id=image_ids[n])
             for n, drawing in zip(numbers, drawings, strict=True)
         ]
-        keys = [files.image_key(arrival.content_hash) for arrival in arrivals]
+        keys = [files.image_key(arrival.content_hash) for arrival in drawn]
         async with files.in_doubt(workspaces, keys):
             for key, drawing in zip(keys, drawings, strict=True):
                 await workspaces.storage.put(key, drawing.jpeg)
             async with workspaces.write(caller) as workspace:
-                await uploads.add(workspace, project, arrivals)
+                await arrivals.add(workspace, project, drawn)
 
 
 async def finished_training(workspace: Workspace, project: Project) -> int:

@@ -1,13 +1,15 @@
 """What people see at a glance: projects in figures, what a model saw, an image's neighbours."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from sqlalchemy import func, select, tuple_
+from sqlalchemy import func, select
 
-from edgeloop.loop.db.tables import DeploymentRow, DetectionsRow, ImageRow, ModelRow, TrainingRow
-from edgeloop.loop.services import images, projects
-from edgeloop.loop.services.images import Image, ImageFilter
+from edgeloop.loop.db.tables import DeploymentRow, DetectionsRow, ModelRow, TrainingRow
+from edgeloop.loop.services import listing, projects
+from edgeloop.loop.services.filters import ImageFilter
+from edgeloop.loop.services.images import Image
+from edgeloop.loop.services.listing import NEWEST_FIRST, OLDEST_FIRST, Slice
 from edgeloop.loop.services.projects import Project
 from edgeloop.loop.services.trainings import TrainingState
 from edgeloop.loop.services.workspace import Workspace
@@ -83,32 +85,25 @@ async def neighbours(
     workspace: Workspace, project: Project, *, image: Image, which: ImageFilter
 ) -> Neighbours:
     """The images before and after this one among those that are meant."""
-    before = await _before(workspace, project, image=image, which=which, limit=1)
-    after = await images.listed(workspace, project, which=which, limit=1, after=image.record.id)
-    return Neighbours(before[0] if before else None, after[0].record.id if after else None)
+    before = await _beside(workspace, project, image, Slice(which, NEWEST_FIRST, limit=1))
+    after = await _beside(workspace, project, image, Slice(which, OLDEST_FIRST, limit=1))
+    return Neighbours(before[0].id if before else None, after[0].id if after else None)
 
 
 async def previous_cursor(
     workspace: Workspace, project: Project, *, first: Image, which: ImageFilter, limit: int
 ) -> str | None:
-    """The image after which the page of ``limit`` images before ``first`` begins.
-
-    None where that is the first page.
-    """
-    before = await _before(workspace, project, image=first, which=which, limit=limit + 1)
-    return before[limit] if len(before) > limit else None
+    """The cursor of the page of ``limit`` images before ``first``; None where that is the first."""
+    wanted = Slice(which, NEWEST_FIRST, limit=limit + 1)
+    before = await _beside(workspace, project, first, wanted)
+    return listing.cursor_of(before[limit]) if len(before) > limit else None
 
 
-async def _before(
-    workspace: Workspace, project: Project, *, image: Image, which: ImageFilter, limit: int
-) -> Sequence[str]:
-    query = (
-        images.matching(project, which)
-        .where(tuple_(ImageRow.received, ImageRow.id) < (image.received, image.record.id))
-        .order_by(ImageRow.received.desc(), ImageRow.id.desc())
-        .limit(limit)
-    )
-    return [row.id for row in await workspace.session.scalars(query)]
+async def _beside(
+    workspace: Workspace, project: Project, image: Image, wanted: Slice
+) -> Sequence[Image]:
+    after = listing.cursor_of(image, wanted.order)
+    return await listing.page(workspace, project, replace(wanted, after=after))
 
 
 async def _covers(
@@ -117,13 +112,9 @@ async def _covers(
     state = next((state for state in _COVER_STATES if counts[state]), None)
     if state is None:
         return ()
-    query = (
-        images.matching(project, ImageFilter(state))
-        .order_by(ImageRow.received.desc(), ImageRow.id.desc())
-        .limit(limit)
-    )
-    ids = [row.id for row in await workspace.session.scalars(query)]
-    return tuple(await images.by_ids(workspace, project, ids))
+    wanted = Slice(ImageFilter(state), NEWEST_FIRST, limit=limit)
+    newest = await listing.page(workspace, project, wanted)
+    return tuple(reversed(newest))
 
 
 async def _model_counts(workspace: Workspace, project_ids: Collection[str]) -> Mapping[str, int]:

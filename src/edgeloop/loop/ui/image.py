@@ -9,7 +9,8 @@ from urllib.parse import urlencode
 from fastapi import Depends
 
 from edgeloop.loop.services import detections, images, overview, projects
-from edgeloop.loop.services.images import Image, ImageFilter
+from edgeloop.loop.services.filters import ImageFilter
+from edgeloop.loop.services.images import Image
 from edgeloop.loop.services.overview import Neighbours
 from edgeloop.loop.services.projects import Project
 from edgeloop.loop.ui.frame import project_path, project_title
@@ -63,7 +64,7 @@ async def image_page(
         image = await images.in_project(workspace, project, image_id=image_id)
         sights = await detections.of_image(workspace, image_id)
         newest = (await overview.newest_sights(workspace, [image_id])).get(image_id)
-        which = ImageFilter(image.record.state, tag=asked.tag or None)
+        which = ImageFilter(image.record.state, tags=(asked.tag,) if asked.tag else ())
         beside = await overview.neighbours(workspace, project, image=image, which=which)
     model = asked.model
     if not model and newest and not len(image.record.annotations):

@@ -7,8 +7,10 @@ from urllib.parse import urlencode
 
 from fastapi import Depends
 
-from edgeloop.loop.services import images, overview, projects
-from edgeloop.loop.services.images import Image, ImageFilter
+from edgeloop.loop.services import listing, overview, projects
+from edgeloop.loop.services.filters import ImageFilter
+from edgeloop.loop.services.images import Image
+from edgeloop.loop.services.listing import Slice
 from edgeloop.loop.services.overview import Sight
 from edgeloop.loop.services.projects import Project
 from edgeloop.loop.services.workspace import Workspace
@@ -24,7 +26,7 @@ _NOTHING_SEEN = Sight("", Detections())
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """The query: images in which state, with which tag, after the image of which id."""
+    """The query: images in which state, with which tag, after which cursor."""
 
     state: str = ""
     tag: str = ""
@@ -44,6 +46,11 @@ class _Page:
     previous: str | None = None
     next: str | None = None
 
+    @property
+    def tag(self) -> str:
+        """The tag that was asked for, if any."""
+        return next(iter(self.which.tags), "")
+
     def path(self, **query: str | None) -> str:
         """This page with another query."""
         wanted = {name: value for name, value in query.items() if value}
@@ -59,7 +66,7 @@ async def images_page(
     async with visit.read() as workspace:
         project = await projects.by_names(workspace, organization, name=name)
         counts = (await projects.image_counts(workspace, [project.id]))[project.id]
-        which = ImageFilter(_state(asked.state, counts), tag=asked.tag or None)
+        which = ImageFilter(_state(asked.state, counts), tags=(asked.tag,) if asked.tag else ())
         page = _Page(project, counts, which, (), {})
         page = await _load(workspace, page, after=asked.after or None)
     total = sum(counts.values()) - counts["trash"]
@@ -76,9 +83,8 @@ async def images_page(
 
 
 async def _load(workspace: Workspace, page: _Page, *, after: str | None) -> _Page:
-    found = await images.listed(
-        workspace, page.project, which=page.which, limit=PER_PAGE + 1, after=after
-    )
+    wanted = Slice(page.which, limit=PER_PAGE + 1, after=after)
+    found = await listing.page(workspace, page.project, wanted)
     shown = found[:PER_PAGE]
     is_inbox = page.which.state == "inbox"
     ids = [image.record.id for image in shown] if is_inbox else []
@@ -95,7 +101,7 @@ async def _load(workspace: Workspace, page: _Page, *, after: str | None) -> _Pag
         sights=await overview.newest_sights(workspace, ids),
         has_previous=after is not None,
         previous=previous,
-        next=shown[-1].record.id if len(found) > PER_PAGE else None,
+        next=listing.cursor_of(shown[-1]) if len(found) > PER_PAGE else None,
     )
 
 
@@ -111,21 +117,21 @@ def _states(page: _Page) -> None:
         with block("el-pills", tag="nav"):
             for state, number in page.counts.items():
                 is_here = "el-current" if state == page.which.state else ""
-                path = page.path(state=state, tag=page.which.tag)
+                path = page.path(state=state, tag=page.tag)
                 with Link(path, classes=f"el-is-{state} {is_here}"):
                     Text(state)
                     Text(str(number), "el-count")
-        if page.which.tag:
+        if page.tag:
             path = page.path(state=page.which.state)
-            Link(path, f"tag: {page.which.tag} ✕", "el-badge").put(title="Show all tags")
+            Link(path, f"tag: {page.tag} ✕", "el-badge").put(title="Show all tags")
         block("el-grow")
         legend(page.project.categories)
 
 
 def _say_why_empty(page: _Page) -> None:
     state = page.which.state
-    if page.which.tag:
-        empty(f"No image in {state} has the tag {page.which.tag}.")
+    if page.tag:
+        empty(f"No image in {state} has the tag {page.tag}.")
     elif any(page.counts.values()):
         empty(f"No image is in {state}.")
     else:
@@ -138,7 +144,7 @@ def _say_why_empty(page: _Page) -> None:
 
 def _card(page: _Page, image: Image) -> None:
     record = image.record
-    query = urlencode({"tag": page.which.tag}) if page.which.tag else ""
+    query = urlencode({"tag": page.tag}) if page.tag else ""
     path = project_path(
         page.project.organization, page.project.name, f"images/{record.id}?{query}".rstrip("?")
     )
@@ -157,7 +163,7 @@ def _card(page: _Page, image: Image) -> None:
 def _pager(page: _Page) -> None:
     if not page.has_previous and page.next is None:
         return
-    state, tag = page.which.state, page.which.tag
+    state, tag = page.which.state, page.tag
     with block("el-pager", tag="nav"):
         if page.has_previous:
             Link(page.path(state=state, tag=tag), "First", "el-button el-quiet")

@@ -2,11 +2,11 @@
 
 from alembic import context
 
-from edgeloop.loop.db.tables import Base
+from edgeloop.loop.db import tables
 
 context.configure(
     connection=context.config.attributes["connection"],
-    target_metadata=Base.metadata,
+    target_metadata=tables.ImageRow.metadata,
 )
 with context.begin_transaction():
     context.run_migrations()
