@@ -10,7 +10,8 @@ import pytest
 from sqlalchemy import func, select
 
 from edgeloop.errors import NotFound, Unprocessable
-from edgeloop.loop.db.tables import Base, DismissalRow, OrganizationRow
+from edgeloop.loop.db.columns import Base
+from edgeloop.loop.db.tables import DismissalRow, OrganizationRow
 from edgeloop.loop.dispatch import Dispatcher
 from edgeloop.loop.services import projects, removal
 from edgeloop.loop.services.projects import NewProject

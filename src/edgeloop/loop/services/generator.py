@@ -13,13 +13,13 @@ from edgeloop.errors import Unprocessable
 from edgeloop.loop.db.tables import ImageRow
 from edgeloop.loop.services import arrivals, files, projects, publishing, trainings
 from edgeloop.loop.services.archives import ReceivedFile
+from edgeloop.loop.services.arrivals import Arrival
 from edgeloop.loop.services.depictions import annotated, detected
 from edgeloop.loop.services.drawings import COLORS, Drawing, Style, draw
 from edgeloop.loop.services.projects import NewProject, Project
 from edgeloop.loop.services.publishing import Upload
 from edgeloop.loop.services.shapes import Canvas
 from edgeloop.loop.services.trainings import TrainingRequest, TrainingState
-from edgeloop.loop.services.arrivals import Arrival
 from edgeloop.loop.services.workspace import Caller, Workspace, Workspaces
 from edgeloop.types import Category, CategoryType, ImageMetadata, ImageState, Split
 
