@@ -23,6 +23,8 @@ PEOPLE = ("stranger", *ROLES, "loop admin")
 CALLERS = ("nobody", "device", *PEOPLE)
 _MODEL = [("files", ("model.onnx", b"weights", "application/octet-stream"))]
 
+_BOX = {"category_name": "cat", "x": 1, "y": 2, "width": 10, "height": 10}
+
 
 @dataclass
 class Zoo:
@@ -51,7 +53,7 @@ async def zoo_in(loop: LoopInProcess, callers: Collection[str]) -> Zoo:
     """Fill the loop."""
     project = await loop.project()
     root = await loop.client()
-    (image,) = await receipts(root, pair(1, state="complete"))
+    (image,) = await receipts(root, pair(1, state="complete", box_annotations=[_BOX]))
     training = (await root.post(f"{V1}/projects/{project['id']}/trainings", json={})).json()
     path = routes.training_model_file("zoo", "cats", 1, "onnx")
     model_id = (await root.put(path, files=_MODEL)).json()["id"]

@@ -76,8 +76,8 @@ async def annotate(
 ) -> Response:
     """Change annotations, state and split of an image."""
     async with asking.write() as workspace:
-        image = await images.by_id(workspace, image_id)
-        project = await projects.by_id(workspace, image.project_id, right=Right.ANNOTATE)
+        image = await images.by_id(workspace, image_id, right=Right.ANNOTATE)
+        project = await projects.by_id(workspace, image.project_id)
         if not _matches(if_match, image):
             return _changed_meanwhile(image)
         change = body.to_change(project.ids_by_name)
@@ -105,8 +105,8 @@ async def restore(
 ) -> Response:
     """Make an earlier version of the annotations the newest one."""
     async with asking.write() as workspace:
-        image = await images.by_id(workspace, image_id)
-        project = await projects.by_id(workspace, image.project_id, right=Right.ANNOTATE)
+        image = await images.by_id(workspace, image_id, right=Right.ANNOTATE)
+        project = await projects.by_id(workspace, image.project_id)
         if not _matches(if_match, image):
             return _changed_meanwhile(image)
         wanted = await history.version(workspace, image, body.version)

@@ -128,9 +128,7 @@ async def by_id(workspace: Workspace, image_id: str, *, right: Right = Right.REA
     """One image for someone with this right; raises NotFound, Unauthenticated, Forbidden."""
     found = await read(workspace, query().where(ImageRow.id == image_id))
     unseen = f"There is no image with the id {image_id}."
-    return await projects.owned(
-        workspace, found[0] if found else None, right=right, unseen=unseen
-    )
+    return await projects.owned(workspace, found[0] if found else None, right=right, unseen=unseen)
 
 
 async def in_project(workspace: Workspace, project: Project, *, image_id: str) -> Image:
