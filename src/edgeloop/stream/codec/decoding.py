@@ -7,11 +7,14 @@ import numpy as np
 
 from edgeloop.errors import CodecError
 from edgeloop.stream.codec import kinds
-from edgeloop.stream.codec.kinds import aligned
 from edgeloop.stream.codec.layout import dtype_from, layout_of
-from edgeloop.stream.codec.scanning import is_harmless, scan
+from edgeloop.stream.codec.scanning import scan_suspect
 
 Body = bytes | bytearray | memoryview
+
+_ARRAY, _BYTES = kinds.ARRAY, kinds.BYTES
+_LISTS = {kinds.FLOATS: np.dtype(np.float64), kinds.INTS: np.dtype(np.int64)}
+_HARMLESS_BYTES = kinds.MAX_DEPTH
 
 
 class Decoder:
@@ -19,6 +22,8 @@ class Decoder:
 
     Arrays are views into the body: they live as long as it, and are writable where it is.
     """
+
+    __slots__ = ("_body", "_decode", "_end", "_size")
 
     def __init__(self) -> None:
         self._decode = msgspec.msgpack.Decoder(ext_hook=self._extension).decode
@@ -28,11 +33,11 @@ class Decoder:
 
     def decode(self, header: bytes, body: Body) -> Any:
         """The value that was encoded; raises CodecError."""
-        if not is_harmless(header):
-            if len(header) > kinds.MAX_HEADER_BYTES:
-                raise CodecError("The message's header is too long: send lists as arrays.")
-            scan(header)
-        self._body, self._end, self._size = body, 0, len(body)
+        if len(header) > _HARMLESS_BYTES or 0xFF in header:  # else it cannot claim too much
+            scan_suspect(header)
+        self._body = body
+        self._size = len(body)
+        self._end = 0
         try:
             value = self._decode(header)
         except (ValueError, TypeError, RecursionError, OverflowError) as error:
@@ -44,30 +49,28 @@ class Decoder:
         return value
 
     def _extension(self, code: int, data: memoryview) -> Any:
-        if code == kinds.ARRAY:
-            layout = layout_of(data.tobytes())
-            return np.ndarray(layout.shape, layout.dtype, self._body, self._advance(layout.size))
-        if code in (kinds.BYTES, kinds.TEXT):
-            return self._long(code, data)
+        if code == _ARRAY:
+            dtype, shape, size = layout_of(data.tobytes())
+            return np.ndarray(shape, dtype, self._body, self._advance(size))
+        if code == _BYTES:
+            start = self._advance(int.from_bytes(data, "little"))
+            return bytes(self._body[start : self._end])
         if code == kinds.TUPLE:
             return tuple(self._decode(data))
+        if code == kinds.TEXT:
+            return self._extension(_BYTES, data).decode()
+        if code in _LISTS:
+            count = int.from_bytes(data, "little")
+            return np.ndarray((count,), _LISTS[code], self._body, self._advance(8 * count)).tolist()
         return _small(code, data)
 
     def _advance(self, size: int) -> int:
         """Where the next ``size`` bytes of the body begin."""
-        start = aligned(self._end)
-        self._end = start + size
-        if self._end > self._size:
+        start = (self._end + 63) & -64
+        self._end = end = start + size
+        if end > self._size:
             raise CodecError("The message's body is shorter than its header says.")
         return start
-
-    def _long(self, code: int, data: memoryview) -> str | bytes:
-        size = msgspec.msgpack.decode(data, type=int)
-        if size < 0:
-            raise CodecError("The message's header has a negative length.")
-        start = self._advance(size)
-        raw = bytes(self._body[start : start + size])
-        return raw if code == kinds.BYTES else raw.decode()
 
 
 def decode(header: bytes, body: Body) -> Any:

@@ -17,7 +17,10 @@ MAX_INT_BITS = 4096
 INLINE_BYTES = 64
 """Longer texts and bytes travel in the body."""
 
-ARRAY, SCALAR, TUPLE, BYTES, TEXT, INTEGER, COMPLEX = range(1, 8)
+LONG_LIST = 16
+"""Longer lists of floats alone, or of ints alone, travel in the body."""
+
+ARRAY, SCALAR, TUPLE, BYTES, TEXT, FLOATS, INTS, INTEGER, COMPLEX = range(1, 10)
 """MessagePack extension codes."""
 
 

@@ -1,7 +1,6 @@
 """A dtype and a shape as a few bytes, and back; refuses what is not plain."""
 
 import re
-from dataclasses import dataclass
 from math import prod
 from typing import Any
 
@@ -23,14 +22,8 @@ _KINDS = frozenset("biufcSUVmM")
 Field = tuple[str, str, tuple[int, ...]]
 
 
-@dataclass(frozen=True, slots=True)
-class Layout:
-    """What an array looks like: ``size`` bytes of ``dtype`` in ``shape``."""
-
-    dtype: np.dtype[Any]
-    shape: tuple[int, ...]
-    size: int
-
+Layout = tuple[np.dtype[Any], tuple[int, ...], int]
+"""dtype, shape, and how many bytes that takes"""
 
 _described: dict[tuple[np.dtype[Any], tuple[int, ...]], bytes] = {}
 _layouts: dict[bytes, Layout] = {}
@@ -99,7 +92,7 @@ def _read(description: bytes) -> Layout:
     except (ValueError, TypeError, RecursionError) as error:
         raise CodecError(f"The message describes an array badly ({error}).") from error
     dtype = dtype_from(name)
-    return Layout(dtype, shape, prod(shape) * dtype.itemsize)
+    return dtype, shape, prod(shape) * dtype.itemsize
 
 
 def _shape(lengths: object) -> tuple[int, ...]:

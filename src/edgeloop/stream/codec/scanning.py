@@ -11,12 +11,17 @@ _LENGTH_BYTES = {
     0xC4: 1, 0xC5: 2, 0xC6: 4, 0xD9: 1, 0xDA: 2, 0xDB: 4,
     0xDC: 2, 0xDD: 4, 0xDE: 2, 0xDF: 4, 0xC7: 1, 0xC8: 2, 0xC9: 4,
 }  # fmt: skip
+_NO_CONTAINERS = bytes(
+    byte for byte in range(256) if not (0x80 <= byte < 0xA0 or 0xDC <= byte < 0xE0)
+)
 _FIXED_EXTENSION = {0xD4: 1, 0xD5: 2, 0xD6: 4, 0xD7: 8, 0xD8: 16}
 
 
-def is_harmless(header: bytes) -> bool:
-    """Whether a header is too short to claim more than the bounds allow."""
-    return len(header) <= kinds.MAX_DEPTH and 0xFF not in header
+def scan_suspect(header: bytes) -> None:
+    """``scan``, unless the header's bytes alone tell that it cannot claim too much."""
+    containers = header.translate(None, _NO_CONTAINERS)
+    if 0xFF in header or len(containers) > kinds.MAX_DEPTH or len(header) > kinds.MAX_ENTRIES:
+        scan(header)
 
 
 def scan(header: bytes) -> None:
@@ -24,6 +29,8 @@ def scan(header: bytes) -> None:
 
     Only the structure is looked at; the values are checked where they are made.
     """
+    if len(header) > kinds.MAX_HEADER_BYTES:
+        raise CodecError("The message's header is too long: send lists as arrays.")
     try:
         _scan(header)
     except IndexError:

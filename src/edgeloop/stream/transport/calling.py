@@ -17,6 +17,9 @@ from edgeloop.stream.transport.connections import Connection, Connections, Open
 from edgeloop.stream.transport.frames import Kind, error_from
 from edgeloop.stream.transport.subscribing import Subscriber
 
+_CALL = Kind.CALL
+_REPLY = Kind.REPLY
+
 
 class CallingClient(Client):
     """Calls over the links that ``open_link`` opens to the server at ``url``."""
@@ -31,21 +34,25 @@ class CallingClient(Client):
         if not isinstance(message, dict):
             raise CodecError(f"A message is a dict, not a {type(message).__name__}.")
         begun = monotonic()
-        deadline = begun + (self._timeout_s if timeout_s is None else timeout_s)
-        request = encode([route, message])
-        connection = self._connections.borrow(deadline)
+        seconds = self._timeout_s if timeout_s is None else timeout_s
+        request = encode(message, title=route)
+        connection = self._connections.borrow(begun, seconds)
         try:
             link = connection.link
-            link.within(deadline - monotonic())
-            link.send(Kind.CALL, request)
+            if connection.late:
+                link.within(max(0.001, begun + seconds - monotonic()))
+            else:
+                link.within(seconds, since=begun)
+            link.send(_CALL, request)
             kind, header, body = link.receive()
             content = connection.decode(header, body)
-            if kind is not Kind.REPLY:
+            if kind is not _REPLY:
                 raise error_from(content)
             if type(content) is not dict:
                 raise CodecError("The server's answer is not a dict: is it of another version?")
         except RemoteError:
-            self._done(connection, begun, failed=True)
+            connection.tally.failures += 1
+            self._done(connection, begun)
             raise
         except BaseException:
             connection.tally.failures += 1
@@ -72,7 +79,7 @@ class CallingClient(Client):
         for subscriber in subscribers:
             subscriber.close()
 
-    def _done(self, connection: Connection, begun: float, *, failed: bool = False) -> None:
-        connection.tally.failures += failed
-        connection.tally.timed(monotonic() - begun)
-        self._connections.give_back(connection)
+    def _done(self, connection: Connection, begun: float) -> None:
+        now = monotonic()
+        connection.tally.timed(now - begun)
+        self._connections.give_back(connection, now)

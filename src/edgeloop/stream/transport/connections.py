@@ -14,13 +14,18 @@ from edgeloop.stream.transport.tally import Ledger, Tally
 
 _FIRST_PAUSE_S = 0.01
 _LONGEST_PAUSE_S = 0.5
+_FRESH_S = 0.0001
+"""A connection that was quiet for longer is looked at before it is used again."""
 
 
 class Link(Protocol):
     """A connection that one thread at a time uses."""
 
-    def within(self, seconds: float) -> None:
-        """What follows must be done in so many seconds, else it raises StreamTimeout."""
+    def within(self, seconds: float, *, since: float | None = None) -> None:
+        """What follows must end so many seconds after ``since`` (now), else it is StreamTimeout.
+
+        ``since`` may be a moment ago: it saves asking what time it is.
+        """
 
     def pausing(self, seconds: float) -> None:
         """What follows may take long, but never pause for so many seconds."""
@@ -46,14 +51,16 @@ Open = Callable[[Tally, float], Link]
 
 
 class Connection:
-    """A link with what belongs to it."""
+    """A link with what belongs to it; ``late`` if time was lost until the caller got it."""
 
-    __slots__ = ("decode", "link", "tally")
+    __slots__ = ("decode", "late", "link", "quiet_since", "tally")
 
     def __init__(self, link: Link, tally: Tally) -> None:
         self.link = link
         self.tally = tally
         self.decode = Decoder().decode
+        self.late = True
+        self.quiet_since = 0.0
 
 
 class Connections:
@@ -76,21 +83,28 @@ class Connections:
         """Set when the client is closed."""
         return self._closing
 
-    def borrow(self, deadline: float) -> Connection:
-        """A connection for the caller alone; raises StreamTimeout, StreamClosed, EdgeloopError."""
+    def borrow(self, now: float, seconds: float) -> Connection:
+        """A connection for the caller alone, ``seconds`` from ``now`` on at the latest.
+
+        Raises StreamTimeout, StreamClosed, and what connecting raises.
+        """
+        late = False
         while True:
             try:
                 connection = self._idle.pop()
             except IndexError:
-                if self._may_open(deadline):
-                    return self._open(deadline)
+                late = True
+                if self._may_open(now + seconds):
+                    return self._open(now + seconds)
                 continue
-            if not connection.link.has_ended():
+            if now - connection.quiet_since < _FRESH_S or not connection.link.has_ended():
+                connection.late = late
                 return connection
             self.drop(connection)
 
-    def give_back(self, connection: Connection) -> None:
+    def give_back(self, connection: Connection, now: float) -> None:
         """The next call may use this connection."""
+        connection.quiet_since = now
         self._idle.append(connection)
         if self._waiting:
             with self._changed:

@@ -6,13 +6,15 @@ from typing import Any
 
 from edgeloop.errors import CodecError, EdgeloopError
 from edgeloop.stream.codec import Decoder, Encoded, encode
-from edgeloop.stream.transport.base import Handler
+from edgeloop.stream.transport.base import Handler, Message
 from edgeloop.stream.transport.frames import Kind, handler_failure, refusal
 from edgeloop.stream.transport.tally import Tally
 
 log = logging.getLogger(__name__)
 
 Answer = tuple[Kind, Encoded]
+
+_REPLY = Kind.REPLY
 
 
 class Desk:
@@ -27,23 +29,23 @@ class Desk:
         """The frame that answers this call: a reply, or a failure. Never raises."""
         begun = perf_counter()
         try:
-            answer = Kind.REPLY, self._reply(header, body)
+            route, message = self._decode(header, body)
+            if type(route) is not str or type(message) is not dict:
+                raise TypeError("a route is a text, a message a dict")
+            answer = _REPLY, self._reply(route, message)
         except _HandlerRaised as raised:
-            answer = Kind.FAILURE, handler_failure(raised.error)
-        except EdgeloopError as error:
-            answer = Kind.FAILURE, refusal(error)
-        if answer[0] is Kind.FAILURE:
             self._tally.failures += 1
+            answer = Kind.FAILURE, handler_failure(raised.error)
+        except CodecError as error:
+            self._tally.failures += 1
+            answer = Kind.FAILURE, refusal(error)
+        except (ValueError, TypeError) as error:
+            self._tally.failures += 1
+            answer = Kind.FAILURE, refusal(CodecError(f"Not a call ({error})."))
         self._tally.timed(perf_counter() - begun)
         return answer
 
-    def _reply(self, header: bytes, body: Any) -> Encoded:
-        try:
-            route, message = self._decode(header, body)
-        except (ValueError, TypeError) as error:
-            raise CodecError("A call is a route and a message.") from error
-        if type(route) is not str or type(message) is not dict:
-            raise CodecError("A call is a route and a message: a text and a dict.")
+    def _reply(self, route: str, message: Message) -> Encoded:
         try:
             reply = self._handler(route, message)
             if not isinstance(reply, dict):

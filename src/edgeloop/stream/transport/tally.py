@@ -14,10 +14,9 @@ class Tally:
     Latencies are a histogram with a bucket per power of two of microseconds.
     """
 
-    __slots__ = ("_buckets", "bytes_in", "bytes_out", "calls", "failures", "longest_s", "seconds")
+    __slots__ = ("_buckets", "bytes_in", "bytes_out", "failures", "longest_s", "seconds")
 
     def __init__(self) -> None:
-        self.calls = 0
         self.failures = 0
         self.bytes_in = 0
         self.bytes_out = 0
@@ -27,15 +26,18 @@ class Tally:
 
     def timed(self, seconds: float) -> None:
         """Count a call that took so long."""
-        self.calls += 1
         self.seconds += seconds
         if seconds > self.longest_s:
             self.longest_s = seconds
         self._buckets[int(seconds * 1e6).bit_length()] += 1
 
+    @property
+    def calls(self) -> int:
+        """How many calls took any time."""
+        return sum(self._buckets)
+
     def merge(self, other: "Tally") -> None:
         """Add the figures of ``other``."""
-        self.calls += other.calls
         self.failures += other.failures
         self.bytes_in += other.bytes_in
         self.bytes_out += other.bytes_out

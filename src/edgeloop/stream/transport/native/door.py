@@ -10,6 +10,7 @@ from edgeloop.stream.transport.base import Limits
 from edgeloop.stream.transport.native.buffers import Buffers
 from edgeloop.stream.transport.native.handshake import enter, greet
 from edgeloop.stream.transport.native.listener import dial, dial_nearby
+from edgeloop.stream.transport.native.unix import plain_wire
 from edgeloop.stream.transport.native.wire import TlsWire, Wire
 from edgeloop.stream.transport.tally import Tally
 
@@ -45,7 +46,7 @@ class Door:
     def _dial(self, tally: Tally, deadline: float) -> Wire:
         connection = dial(self.address, _left(deadline))
         if self.tls is None:
-            return Wire(connection, self.buffers, tally)
+            return plain_wire(connection, self.buffers, tally, self.limits)
         connection.settimeout(_left(deadline))
         try:
             secured = self.tls.wrap_socket(connection, server_hostname=self.address.host)
@@ -59,9 +60,10 @@ class Door:
         if not name or not self.limits.shortcut or self.address.scheme != "tcp":
             return None
         try:
-            return Wire(dial_nearby(name, _left(deadline)), self.buffers, tally)
+            connection = dial_nearby(name, _left(deadline))
         except OSError:
             return None
+        return plain_wire(connection, self.buffers, tally, self.limits)
 
 
 def _left(deadline: float) -> float:

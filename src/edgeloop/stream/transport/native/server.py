@@ -15,6 +15,7 @@ from edgeloop.stream.transport.base import Counters, Handler, Limits, Message, S
 from edgeloop.stream.transport.frames import check_size
 from edgeloop.stream.transport.native.buffers import Buffers
 from edgeloop.stream.transport.native.listener import listen, listen_nearby, tune
+from edgeloop.stream.transport.native.segments import Presses
 from edgeloop.stream.transport.native.visit import House, Visit
 from edgeloop.stream.transport.tally import Ledger
 from edgeloop.stream.transport.topics import Edition, Topics
@@ -47,6 +48,7 @@ class NativeServer(Server):
         if address.scheme == "tcp" and tls is None and limits.shortcut:
             nearby, shortcut = listen_nearby()
             self._listening.append(nearby)
+        self._presses = Presses()
         self._house = House(
             handler, token, tls, limits, shortcut, Ledger(), Buffers(), Topics(limits.topics)
         )
@@ -71,8 +73,7 @@ class NativeServer(Server):
         number = topics.reserve(topic, version)
         encoded = encode([number, topics.session, message])
         check_size(encoded, self._house.limits.message_bytes)
-        copied = encoded.copied_to(self._house.buffers.lend(encoded.size))
-        topics.put(topic, Edition(number, copied))
+        topics.put(topic, Edition(number, self._presses.print(encoded)))
         self._house.ledger.count("publications")
         return number
 

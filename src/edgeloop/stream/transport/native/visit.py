@@ -14,12 +14,14 @@ from edgeloop.stream.transport.desk import Desk
 from edgeloop.stream.transport.frames import Idle, Kind, refusal
 from edgeloop.stream.transport.native.buffers import Buffers
 from edgeloop.stream.transport.native.handshake import let_in, refuse
+from edgeloop.stream.transport.native.unix import plain_wire
 from edgeloop.stream.transport.native.wire import TlsWire, Wire
 from edgeloop.stream.transport.tally import Ledger
 from edgeloop.stream.transport.topics import Topics
 
 log = logging.getLogger(__name__)
 
+_CALL, _SUBSCRIBE = Kind.CALL, Kind.SUBSCRIBE
 _LOOK_S = 2.0
 """How often a silent topic's subscriber is looked at: is it still there?"""
 
@@ -87,7 +89,7 @@ class Visit:
     def _wire(self) -> Wire:
         house = self._house
         if house.tls is None:
-            return Wire(self._socket, house.buffers, self._tally)
+            return plain_wire(self._socket, house.buffers, self._tally, house.limits)
         self._socket.settimeout(house.limits.handshake_s)
         self._socket = house.tls.wrap_socket(self._socket, server_side=True)
         return TlsWire(self._socket, house.buffers, self._tally)
@@ -96,9 +98,9 @@ class Visit:
         # All that refers to the message ends with this call: its memory can be used again.
         try:
             kind, header, body = wire.receive()
-            if kind is Kind.SUBSCRIBE:
+            if kind is _SUBSCRIBE:
                 self._tell(wire, header, body)
-            if kind is not Kind.CALL:
+            if kind is not _CALL:
                 raise CodecError("A client calls or subscribes.")
         except StreamError:
             raise
@@ -106,6 +108,7 @@ class Visit:
             wire.send(Kind.FAILURE, refusal(error))
             raise
         answer = desk.answer(header, body)
+        del body  # so that the answer says that its memory can be used again
         try:
             wire.send(*answer)
         except TooLarge as error:

@@ -1,0 +1,1 @@
+"""The parts of stream.py: a module per group of measurements."""
