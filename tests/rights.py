@@ -73,6 +73,12 @@ ENTRIES: Mapping[str, Entry] = {
     "GET /api/v1/projects/{project_id}/images": Entry("viewer"),
     "GET /api/v1/projects/{project_id}/images/count": Entry("viewer"),
     "GET /api/v1/projects/{project_id}/images/facets": Entry("viewer"),
+    "POST /api/v1/projects/{project_id}/images/change": Entry(
+        "annotator", json={"ids": ["{image_id}"], "state": "review"}
+    ),
+    "POST /api/v1/projects/{project_id}/images/delete": Entry(
+        "manager", json={"ids": ["{image_id}"]}
+    ),
     "GET /api/v1/images/{image_id}": Entry("viewer"),
     "GET /api/v1/images/{image_id}/file": Entry("viewer"),
     "GET /api/v1/images/{image_id}/thumbnail": Entry("viewer"),

@@ -16,6 +16,7 @@ from edgeloop.loop import ui
 from edgeloop.loop.api import accounts as account_routes
 from edgeloop.loop.api import (
     annotations,
+    bulk,
     failures,
     generator,
     images,
@@ -162,7 +163,7 @@ def _add_middleware(app: FastAPI, door: Door, metrics: Metrics) -> None:
 
 def _add_routes(app: FastAPI) -> None:
     resources = (projects, images, trainings, models, nodes)
-    fixed = (operations, account_routes, annotations, *resources)
+    fixed = (operations, account_routes, annotations, bulk, *resources)
     for resource in fixed:
         app.include_router(resource.router)
     for resource in resources:  # /api/{organization}/... would swallow the fixed paths

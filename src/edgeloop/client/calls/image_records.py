@@ -44,6 +44,17 @@ class ImageFacets(Payload):
     model_versions: Annotated[dict[str, int], shown({"1.0": 42})]
 
 
+class BulkOutcome(Payload):
+    """What became of many images: how many were changed (or deleted), how many needed no change.
+
+    ``missing`` are the ids of which the project has no image.
+    """
+
+    changed: Annotated[int, shown(41)]
+    unchanged: Annotated[int, shown(1)]
+    missing: Annotated[list[str], shown([])]
+
+
 class ImageAnnotations(AnnotationsPayload):
     """What people say is in an image, and in which version."""
 
