@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import socketio
 
+from edgeloop.loop.events import PlainPacket
 from edgeloop.protocol import routes
 from edgeloop.protocol.payloads.nodes import acknowledgement
 from edgeloop.protocol.routes import V1
@@ -34,7 +35,7 @@ class Node:
     """A node's socket; keeps what it was sent and answers with ``answer``."""
 
     def __init__(self) -> None:
-        self.socket = socketio.AsyncClient(reconnection=False)
+        self.socket = socketio.AsyncClient(reconnection=False, serializer=PlainPacket)
         self.commands: asyncio.Queue[tuple[Any, ...]] = asyncio.Queue()
         self.answer: Any = acknowledgement()
         self.socket.on("*", self._hear)

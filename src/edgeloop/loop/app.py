@@ -22,6 +22,7 @@ from edgeloop.loop.api import (
     images,
     models,
     nodes,
+    novelty,
     operations,
     projects,
     standalone,
@@ -168,6 +169,7 @@ def _add_routes(app: FastAPI) -> None:
         app.include_router(resource.router)
     for resource in resources:  # /api/{organization}/... would swallow the fixed paths
         app.include_router(resource.clients)
+    app.include_router(novelty.clients)
     app.include_router(standalone.clients)
 
 

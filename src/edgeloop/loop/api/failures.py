@@ -30,7 +30,8 @@ def install(app: FastAPI) -> None:
 
 def failure(status: int, *, detail: str, code: str) -> JSONResponse:
     """An answer that says no; if that is the loop's fault, with the request's id for its log."""
-    body = {"detail": detail, "code": code}
+    whole = detail.encode(errors="replace").decode()  # it may quote half a character
+    body = {"detail": whole, "code": code}
     if status >= 500 and logs.request_id():
         body["request_id"] = logs.request_id()
     return JSONResponse(body, status_code=status)

@@ -14,7 +14,7 @@ from edgeloop.loop.services import models, nodes, projects, trainings
 from edgeloop.loop.services.models import Model
 from edgeloop.loop.services.nodes import KnownTrainer
 from edgeloop.loop.services.trainings import Training, TrainingRequest
-from edgeloop.protocol.payloads.parsing import Payload, Text, shown
+from edgeloop.protocol.payloads.parsing import JsonObject, Payload, Text, shown
 from edgeloop.protocol.routes import API, V1
 
 router = APIRouter()
@@ -25,7 +25,7 @@ clients = APIRouter()
 class TrainingBody(Payload):
     """A training to be; without a trainer any may have it."""
 
-    hyperparameters: Annotated[dict[str, Any], shown({"epochs": 50})] = {}  # noqa: RUF012 - pydantic copies it
+    hyperparameters: Annotated[JsonObject, shown({"epochs": 50})] = {}  # noqa: RUF012 - pydantic copies it
     variant: Annotated[Text, shown("small")] = ""
     base_model_id: str | None = None
     trainer_id: str | None = None

@@ -11,8 +11,8 @@ from typing import Any
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
-from sqlalchemy import URL, Connection, event, text
-from sqlalchemy.exc import ArgumentError, InvalidRequestError, OperationalError
+from sqlalchemy import URL, Connection, ExceptionContext, event, text
+from sqlalchemy.exc import ArgumentError, IntegrityError, InvalidRequestError, OperationalError
 from sqlalchemy.ext.asyncio import (
     AsyncEngine,
     AsyncSession,
@@ -20,7 +20,7 @@ from sqlalchemy.ext.asyncio import (
     create_async_engine,
 )
 
-from edgeloop.errors import ConfigError, Overloaded, StorageFull
+from edgeloop.errors import ConfigError, Conflict, Overloaded, StorageFull, Unprocessable
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -32,6 +32,7 @@ class Database:
         """Raises ConfigError where ``url`` names no database that can be used."""
         self.url = url
         self._engine = _engine(url)
+        event.listen(self._engine.sync_engine, "handle_error", _translate)
         if self._engine.dialect.name == "sqlite":
             _prepare_sqlite(self._engine.sync_engine)
         self._sessions = async_sessionmaker(self._engine, expire_on_commit=False)
@@ -153,6 +154,19 @@ def _upgrade(connection: Connection) -> None:
 def _size_of(file: Path) -> int:
     journals = (file.with_name(f"{file.name}{end}") for end in ("-wal", "-shm"))
     return sum(path.stat().st_size for path in (file, *journals) if path.is_file())
+
+
+def _translate(context: ExceptionContext) -> None:
+    """What a request's values do to the database is said of the request."""
+    error = context.original_exception
+    if isinstance(error, OverflowError):
+        raise Unprocessable("A number is too large to be kept: send a smaller one.") from error
+    if isinstance(error, UnicodeEncodeError):
+        raise Unprocessable("A text has half a character in it: send whole ones.") from error
+    if isinstance(context.sqlalchemy_exception, IntegrityError):
+        raise Conflict(
+            "What this needs was changed or deleted meanwhile: load it again and repeat."
+        ) from error
 
 
 @contextlib.contextmanager

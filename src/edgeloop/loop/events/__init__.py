@@ -1,6 +1,6 @@
 """Socket.IO: what nodes report comes in, commands go out."""
 
-from edgeloop.loop.events.connected import ConnectedNodes
+from edgeloop.loop.events.connected import ConnectedNodes, PlainPacket
 from edgeloop.loop.events.server import FleetServer
 
-__all__ = ["ConnectedNodes", "FleetServer"]
+__all__ = ["ConnectedNodes", "FleetServer", "PlainPacket"]

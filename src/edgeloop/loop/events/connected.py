@@ -1,23 +1,28 @@
 """The sockets of nodes: who can be told something, and what it answers."""
 
 import asyncio
+import json
 from typing import Any
 
 import socketio
+from socketio.packet import Packet
 
 from edgeloop.errors import Conflict, InputError, NotFound, Overloaded, Unprocessable
 from edgeloop.protocol import events
 from edgeloop.protocol.payloads.nodes import AcknowledgementPayload
+from edgeloop.protocol.payloads.parsing import check_portable
 
 ANSWER_WITHIN_S = 15.0
 REFUSED = "refused"
+PlainPacket = type("PlainPacket", (Packet,), {"json": json})
+"""Nodes may say NaN, as Python's own JSON does; NiceGUI sets a stricter one for its pages."""
 
 
 class ConnectedNodes:
     """The sockets of nodes: a node's is the one that sent its latest report."""
 
     def __init__(self, *, answer_within_s: float = ANSWER_WITHIN_S) -> None:
-        self.server = socketio.AsyncServer(async_mode="asgi")
+        self.server = socketio.AsyncServer(async_mode="asgi", serializer=PlainPacket)
         self._answer_within_s = answer_within_s
         self._sockets: dict[str, str] = {}
         self._awaited: dict[asyncio.Future[Any], str] = {}
@@ -38,6 +43,7 @@ class ConnectedNodes:
         if command == events.RESTART:
             await self.server.emit(command, arguments, to=socket)
             return None
+        _check(command, arguments)
         return _payload_of(await self._ask(socket, command, arguments), node_id, command)
 
     async def close(self) -> None:
@@ -76,6 +82,13 @@ class ConnectedNodes:
             raise Overloaded(message) from error
         finally:
             del self._awaited[answer]
+
+
+def _check(command: str, arguments: tuple[Any, ...]) -> None:
+    try:  # what cannot be sent is found out later, and then nobody is told
+        check_portable(arguments)
+    except ValueError as error:
+        raise Unprocessable(f"{command} cannot be sent with {error} in it.") from error
 
 
 def _payload_of(answer: Any, node_id: str, command: str) -> Any:

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Text, cast, delete, insert, select, update
 
 from edgeloop.loop.db.tables import DetectionsRow, ImageRow
+from edgeloop.loop.services import attribution
 from edgeloop.loop.services.projects import Project
 from edgeloop.loop.services.shapes import Canvas
 from edgeloop.loop.services.workspace import Workspace
@@ -74,7 +75,7 @@ async def replace_all(workspace: Workspace, project: Project, sightings: Sequenc
     """
     targets = await _targets(workspace, project, {sighting.image_id for sighting in sightings})
     found: dict[tuple[str, str], list[Detections]] = defaultdict(list)
-    for sighting in _attributed(sightings):
+    for sighting in await _attributed(workspace, project, sightings):
         for version, detections in by_model(sighting.detections, empty=sighting.model_version):
             found[sighting.image_id, version].append(detections)
     seen = [
@@ -178,11 +179,18 @@ def _of_version(detections: Detections, version: str) -> Detections:
     )
 
 
-def _attributed(sightings: Sequence[Sighting]) -> Sequence[Sighting]:
-    """Published trainers name no model where it saw nothing: it is that of the other images."""
+async def _attributed(
+    workspace: Workspace, project: Project, sightings: Sequence[Sighting]
+) -> Sequence[Sighting]:
+    """Published trainers name no model where it saw nothing: it is that of the other images.
+
+    Where it saw nothing in any, it is the model that a running training lets detect.
+    """
     everything: list[AnyDetection] = [d for sighting in sightings for d in sighting.detections]
     versions = {detection.model_name for detection in everything}
     only = versions.pop() if len(versions) == 1 else ""
+    if not only and not all(sighting.model_version for sighting in sightings):
+        only = await attribution.version_at_work(workspace, project)
     return [
         replace(sighting, model_version=sighting.model_version or only) for sighting in sightings
     ]

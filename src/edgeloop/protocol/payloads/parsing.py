@@ -1,10 +1,13 @@
 """How JSON is read: unknown keys are ignored, wrong ones are named."""
 
+import math
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from edgeloop.errors import InputError
+
+_MAX_DEPTH = 64
 
 
 class Payload(BaseModel):
@@ -37,8 +40,41 @@ def _none_to_empty(value: Any) -> Any:
     return "" if value is None else value
 
 
+def check_portable(value: Any, *, depth: int = 0) -> None:
+    """Raises ValueError for what some library for JSON cannot carry, or a database."""
+    if depth > _MAX_DEPTH:
+        raise ValueError(f"nested more than {_MAX_DEPTH} deep")
+    match value:
+        case str():
+            _check_text(value)
+        case int() if not -(2**63) <= value < 2**63:
+            raise ValueError("a whole number of more than 64 bits")
+        case float() if not math.isfinite(value):
+            raise ValueError("a number that is not finite")
+        case dict():
+            check_portable([*value, *value.values()], depth=depth + 1)
+        case list() | tuple():
+            for part in value:
+                check_portable(part, depth=depth + 1)
+
+
+def _portable(value: dict[str, Any]) -> dict[str, Any]:
+    check_portable(value)
+    return value
+
+
+def _check_text(value: str) -> None:
+    try:
+        value.encode()
+    except UnicodeEncodeError as error:
+        raise ValueError("a text with half a character in it") from error
+
+
 Text = Annotated[str, BeforeValidator(_none_to_empty)]
 """A string; null counts as empty."""
+
+JsonObject = Annotated[dict[str, Any], AfterValidator(_portable)]
+"""An object that may say anything that each library for JSON can carry."""
 
 Uuid = Annotated[str, shown("6f1c0a4e-8f0b-4f0e-9a56-1d3f0a3c7b11")]
 Moment = Annotated[str, shown("2026-01-02T03:04:05+00:00")]

@@ -1,0 +1,27 @@
+"""Novelty scores, as a script outside computes them from what a model saw."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Body
+from pydantic import FiniteFloat
+
+from edgeloop.loop.api.context import Asking
+from edgeloop.loop.services import novelty, projects
+from edgeloop.loop.services.access import Right
+from edgeloop.protocol.routes import API
+
+clients = APIRouter()
+"""Routes below an organization: registered after all fixed paths."""
+
+
+@clients.put(f"{API}/{{organization}}/projects/{{name}}/images/novelty_scores")
+async def put_scores(
+    asking: Asking,
+    organization: str,
+    name: str,
+    body: Annotated[dict[str, FiniteFloat], Body()],
+) -> dict[str, int]:
+    """Keep how novel images are, by image id."""
+    async with asking.write() as workspace:
+        project = await projects.by_names(workspace, organization, name=name, right=Right.ANNOTATE)
+        return {"images": await novelty.score(workspace, project, body)}
