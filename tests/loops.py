@@ -20,6 +20,7 @@ from sqlalchemy import select
 from edgeloop import host
 from edgeloop.loop import LoopSettings, create_app
 from edgeloop.loop.api.context import Parts
+from edgeloop.loop.app import utc_now
 from edgeloop.loop.db.tables import AccountRow, MembershipRow, ProjectRow
 from edgeloop.loop.services import accounts
 from edgeloop.loop.services.workspace import Workspaces
@@ -147,9 +148,11 @@ class ServedLoop:
 
 
 @contextlib.contextmanager
-def loop_served(settings: LoopSettings) -> Iterator[ServedLoop]:
+def loop_served(
+    settings: LoopSettings, *, clock: Callable[[], datetime] = utc_now
+) -> Iterator[ServedLoop]:
     """Serve the app under uvicorn in a thread, on a free port, and end it."""
-    serving = _Serving(create_app(settings))
+    serving = _Serving(create_app(settings, clock=clock))
     thread = threading.Thread(target=serving.run, name="loop")
     with patch.object(accounts, "HASHER", CHEAP):
         thread.start()

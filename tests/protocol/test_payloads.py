@@ -182,6 +182,8 @@ def test_a_trainer_status_survives_the_wire() -> None:
         "p",
         "torch",
         3,
+        ("torch", "onnx"),
+        "edgeloop 1",
     )
     assert TrainerStatusPayload.read(trainer_status_to_json(status)).to_type() == status
 

@@ -25,6 +25,7 @@ from edgeloop.loop.api import (
     novelty,
     operations,
     projects,
+    queue,
     standalone,
     trainings,
 )
@@ -164,7 +165,7 @@ def _add_middleware(app: FastAPI, door: Door, metrics: Metrics) -> None:
 
 def _add_routes(app: FastAPI) -> None:
     resources = (projects, images, trainings, models, nodes)
-    fixed = (operations, account_routes, annotations, bulk, *resources)
+    fixed = (operations, account_routes, annotations, bulk, queue, *resources)
     for resource in fixed:
         app.include_router(resource.router)
     for resource in resources:  # /api/{organization}/... would swallow the fixed paths

@@ -83,6 +83,11 @@ class Dispatcher:
     async def _end_trainings(self) -> None:
         async with self._workspaces.read() as workspace:
             ids = [training.id for training in await endings.let_go(workspace)]
+            forsaken = await endings.forsaken(workspace)
+        for training_id in forsaken:
+            async with self._workspaces.write() as workspace:
+                training = await endings.give_up(workspace, training_id)
+            log.info("Training %d (%s) is %s", training.number, training.id, training.state)
         for training_id in ids:
             metrics = await figures.test_metrics(self._workspaces, training_id)
             async with self._workspaces.write() as workspace:

@@ -40,7 +40,7 @@ class NodeSettings(BaseSettings):
     """The port it listens on; 0 takes a free one."""
 
     version: str | None = None
-    """The version of the node's software, as it is reported to the loop."""
+    """The version of the node's software, as it is reported to the loop; edgeloop's by default."""
 
     data_folder: Path | None = Field(default=None, validation_alias="DATA_FOLDER")
     """Where its models, outbox and trainings are; by default a folder of its name."""

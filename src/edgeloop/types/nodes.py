@@ -54,7 +54,11 @@ class DetectorStatus:
 
 @dataclass(frozen=True, slots=True)
 class TrainerStatus:
-    """A trainer's report; ``uptime_s`` counts from the training's start, None while idle."""
+    """A trainer's report; ``uptime_s`` counts from the training's start, None while idle.
+
+    ``formats`` are those of the models that it makes, ``model_format`` the one that it can start
+    from; empty and None where it did not say.
+    """
 
     id: str
     name: str
@@ -68,6 +72,8 @@ class TrainerStatus:
     project: str | None = None
     model_format: str | None = None
     skipped_images: int = 0
+    formats: tuple[str, ...] = ()
+    node_version: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

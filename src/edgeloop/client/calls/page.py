@@ -17,6 +17,18 @@ class Page(Generic[T]):
     next: str | None
 
 
+def paging(after: str | None, limit: int, **filters: str | bool | None) -> httpx.QueryParams:
+    """The query for a page; filters that are None are left out."""
+    query = {"after": after, "limit": str(limit), **filters}
+    given = {name: value for name, value in query.items() if value is not None}
+    return httpx.QueryParams(
+        {
+            name: str(value).lower() if isinstance(value, bool) else value
+            for name, value in given.items()
+        }
+    )
+
+
 def page_parser(read: Callable[[Any], T]) -> Callable[[httpx.Response], Page[T]]:
     """A parser of ``{"items": [...], "next": ...}``."""
 

@@ -3,7 +3,7 @@
 from typing import Annotated, Any
 
 from edgeloop.protocol.payloads.categories import CategoryPayload
-from edgeloop.protocol.payloads.parsing import Moment, Payload, Uuid, shown
+from edgeloop.protocol.payloads.parsing import Moment, Payload, Text, Uuid, shown
 
 _CATEGORY = "3e0f6c2a-7d0b-4b7e-8f43-0b9a2f3d5c61"
 
@@ -26,18 +26,26 @@ class ProjectRecord(Payload):
 
 
 class TrainingRecord(Payload):
-    """A training; ``state`` is queued, running, finished, failed, stopped or aborted."""
+    """A training; ``state`` is queued, running, finished, failed, stopped or aborted.
+
+    It is ``lost`` while the trainer that runs it is away. ``wish`` is what was asked of it: stop or
+    abort.
+    """
 
     id: Uuid
     project_id: Uuid
     number: Annotated[int, shown(3)]
     state: Annotated[str, shown("running")]
     variant: Annotated[str, shown("small")]
+    model_format: Text = ""
     base_model_id: Uuid | None
     hyperparameters: Annotated[dict[str, Any], shown({"epochs": 50})]
+    wanted_trainer_id: Uuid | None = None
     trainer_id: Uuid | None
     trainer_name: Annotated[str, shown("workstation")]
     trainer_state: Annotated[str | None, shown("running")]
+    lost: bool = False
+    wish: str | None = None
     progress: Annotated[float | None, shown(0.42)]
     errors: Annotated[dict[str, str], shown({"upload_model": "The loop does not answer."})]
     train_images: Annotated[int | None, shown(330)]
@@ -60,6 +68,22 @@ class EpochRecord(Payload):
     number: Annotated[int, shown(21)]
     of: Annotated[int, shown(50)]
     metrics: Annotated[dict[str, float], shown({"loss": 0.41, "map50": 0.83})]
+
+
+class LogRecord(Payload):
+    """The end of a training's log; ``received`` is None where nothing was told of it."""
+
+    text: Annotated[str, shown("2026-01-02 03:04:05 INFO epoch 21 of 50: loss 0.41\n")]
+    received: Moment | None
+
+
+class WaitingRecord(Payload):
+    """A training in the queue; ``position`` counts from 1, ``reason`` says what it waits for."""
+
+    position: Annotated[int, shown(1)]
+    project: Annotated[str, shown("acme/cups")]
+    reason: Annotated[str, shown("No trainer is online.")]
+    training: TrainingRecord
 
 
 class ModelRecord(Payload):

@@ -9,6 +9,8 @@ T = TypeVar("T")
 
 MAX_LIMIT = 1000
 Limit = Annotated[int, Query(ge=1, le=MAX_LIMIT)]
+Number = Annotated[int, Query(ge=0, le=2**31 - 1)]
+"""A number that is a cursor; databases take no larger ones."""
 
 
 def page(

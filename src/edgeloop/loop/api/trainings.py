@@ -6,14 +6,14 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter
 
-from edgeloop.client.calls.records import EpochRecord, TrainingRecord
+from edgeloop.client.calls.records import EpochRecord, LogRecord, TrainingRecord
 from edgeloop.loop.api.context import Asking
 from edgeloop.loop.api.documented import answers, page_of
-from edgeloop.loop.api.paging import Limit, page
+from edgeloop.loop.api.paging import Limit, Number, page
 from edgeloop.loop.services import models, nodes, projects, trainings
 from edgeloop.loop.services.models import Model
 from edgeloop.loop.services.nodes import KnownTrainer
-from edgeloop.loop.services.trainings import Training, TrainingRequest
+from edgeloop.loop.services.trainings import PROMOTED, Training, TrainingRequest
 from edgeloop.protocol.payloads.parsing import JsonObject, Payload, Text, shown
 from edgeloop.protocol.routes import API, V1
 
@@ -23,11 +23,15 @@ clients = APIRouter()
 
 
 class TrainingBody(Payload):
-    """A training to be; without a trainer any may have it."""
+    """A training to be; without a trainer any that offers the variant and the format may have it.
+
+    It starts from the promoted model unless another one is named; null is from scratch.
+    """
 
     hyperparameters: Annotated[JsonObject, shown({"epochs": 50})] = {}  # noqa: RUF012 - pydantic copies it
     variant: Annotated[Text, shown("small")] = ""
-    base_model_id: str | None = None
+    model_format: Annotated[Text, shown("onnx")] = ""
+    base_model_id: Annotated[str | None, shown(PROMOTED)] = PROMOTED
     trainer_id: str | None = None
 
 
@@ -38,31 +42,33 @@ async def begin(asking: Asking, project_id: str, body: TrainingBody) -> dict[str
         request = TrainingRequest(**body.model_dump())
         training = await trainings.begin(workspace, project_id, request)
     asking.parts.on_training()
-    return _to_json(training)
+    return training_to_json(training)
 
 
 @router.get(f"{V1}/projects/{{project_id}}/trainings", **answers(page_of(TrainingRecord)))
 async def list_newest_first(
-    asking: Asking, project_id: str, limit: Limit = 100, after: int | None = None
+    asking: Asking, project_id: str, limit: Limit = 100, after: Number | None = None
 ) -> dict[str, Any]:
     """The trainings of a project, newest first."""
     async with asking.read() as workspace:
         found = await trainings.list_newest_first(
             workspace, project_id, limit=limit + 1, before=after
         )
-    return page(found, limit=limit, encode=_to_json, cursor=lambda item: str(item.row.number))
+    return page(
+        found, limit=limit, encode=training_to_json, cursor=lambda item: str(item.row.number)
+    )
 
 
 @router.get(f"{V1}/trainings/{{training_id}}", **answers(TrainingRecord))
 async def get(asking: Asking, training_id: str) -> dict[str, Any]:
     """One training."""
     async with asking.read() as workspace:
-        return _to_json(await trainings.get(workspace, training_id))
+        return training_to_json(await trainings.get(workspace, training_id))
 
 
 @router.get(f"{V1}/trainings/{{training_id}}/epochs", **answers(page_of(EpochRecord)))
 async def epochs(
-    asking: Asking, training_id: str, limit: Limit = 100, after: int = 0
+    asking: Asking, training_id: str, limit: Limit = 100, after: Number = 0
 ) -> dict[str, Any]:
     """The figures of a training, epoch by epoch."""
     async with asking.read() as workspace:
@@ -75,22 +81,40 @@ async def epochs(
     )
 
 
+@router.get(f"{V1}/trainings/{{training_id}}/log", **answers(LogRecord))
+async def log(asking: Asking, training_id: str) -> dict[str, Any]:
+    """The end of a training's log, as its trainer told it."""
+    async with asking.read() as workspace:
+        found = await trainings.log_of(workspace, training_id)
+    return {
+        "text": found.text if found else "",
+        "received": _time(found.received if found else None),
+    }
+
+
 @router.post(f"{V1}/trainings/{{training_id}}/stop", **answers(TrainingRecord, errors=(409,)))
 async def stop(asking: Asking, training_id: str) -> dict[str, Any]:
     """End a training early and keep its model."""
     async with asking.write() as workspace:
         training = await trainings.stop(workspace, training_id)
     asking.parts.on_training()
-    return _to_json(training)
+    return training_to_json(training)
 
 
 @router.post(f"{V1}/trainings/{{training_id}}/abort", **answers(TrainingRecord, errors=(409,)))
 async def abort(asking: Asking, training_id: str) -> dict[str, Any]:
-    """End a training and discard what it made."""
+    """End a training and discard what it made; asked twice, whatever its trainer does."""
     async with asking.write() as workspace:
         training = await trainings.abort(workspace, training_id)
     asking.parts.on_training()
-    return _to_json(training)
+    return training_to_json(training)
+
+
+@router.delete(f"{V1}/trainings/{{training_id}}/wish", **answers(TrainingRecord, errors=(409,)))
+async def take_back(asking: Asking, training_id: str) -> dict[str, Any]:
+    """Ask no more that a training stops or aborts; what its trainer was told, it may still do."""
+    async with asking.write() as workspace:
+        return training_to_json(await trainings.take_back(workspace, training_id))
 
 
 @clients.get(f"{API}/{{organization}}/projects/{{name}}/trainings")
@@ -123,7 +147,8 @@ def _trainer_to_json(trainer: KnownTrainer) -> dict[str, Any]:
     return {"id": trainer.id, "name": trainer.name, "state": trainer.state}
 
 
-def _to_json(training: Training) -> dict[str, Any]:
+def training_to_json(training: Training) -> dict[str, Any]:
+    """A training as our own API describes it."""
     row = training.row
     return {
         "id": row.id,
@@ -131,11 +156,15 @@ def _to_json(training: Training) -> dict[str, Any]:
         "number": row.number,
         "state": row.state,
         "variant": row.variant,
+        "model_format": row.model_format,
         "base_model_id": row.base_model_id,
         "hyperparameters": row.hyperparameters,
+        "wanted_trainer_id": row.wanted_trainer_id,
         "trainer_id": row.trainer_id,
         "trainer_name": row.trainer_name,
         "trainer_state": row.trainer_state,
+        "lost": training.is_lost,
+        "wish": row.wish,
         "progress": row.progress,
         "errors": row.errors,
         "train_images": row.train_images,

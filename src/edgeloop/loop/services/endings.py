@@ -68,6 +68,25 @@ async def end(
     return training
 
 
+async def forsaken(workspace: Workspace) -> Sequence[str]:
+    """The ids of the trainings that shall be aborted while their trainers are away for long."""
+    query = (
+        select(TrainingRow.id, NodeRow)
+        .join(NodeRow, NodeRow.id == TrainingRow.trainer_id)
+        .where(TrainingRow.state == TrainingState.RUNNING, TrainingRow.wish == Wish.ABORT)
+    )
+    rows = (await workspace.session.execute(query)).all()
+    return [training_id for training_id, node in rows if not nodes.is_online(workspace, node)]
+
+
+async def give_up(workspace: Workspace, training_id: str) -> TrainingRow:
+    """End a training that was to be aborted; its trainer is told when it is back."""
+    training = await workspace.session.get_one(TrainingRow, training_id)
+    if training.state == TrainingState.RUNNING and training.wish == Wish.ABORT:
+        training.state, training.ended = TrainingState.ABORTED, workspace.clock()
+    return training
+
+
 def put_back(workspace: Workspace, training: TrainingRow, *, reason: str) -> None:
     """Let a training wait for a trainer again, or end it where that is wanted."""
     if training.wish:

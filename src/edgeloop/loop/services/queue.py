@@ -1,15 +1,17 @@
-"""The training queue: which waiting training meets which idle trainer."""
+"""The training queue: which waiting training meets which idle trainer, and in which order."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
 from sqlalchemy import select
 
-from edgeloop.errors import Conflict
-from edgeloop.loop.db.tables import NodeRow, TrainingRow
-from edgeloop.loop.services import nodes
+from edgeloop.errors import Conflict, NotFound
+from edgeloop.loop.db.tables import NodeRow, ProjectRow, TrainingRow
+from edgeloop.loop.services import access, nodes, offers, projects
+from edgeloop.loop.services.access import Right
 from edgeloop.loop.services.endings import put_back
+from edgeloop.loop.services.offers import Need
 from edgeloop.loop.services.trainings import TrainingState, order_for
 from edgeloop.loop.services.workspace import Workspace
 from edgeloop.protocol.payloads.trainings import TrainingOrder
@@ -26,27 +28,80 @@ class Match:
     trainer_id: str
 
 
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A training that waits; ``position`` counts from 1, ``reason`` says what it waits for."""
+
+    training: TrainingRow
+    address: str
+    position: int
+    reason: str
+
+
 async def matches(workspace: Workspace, *, avoid: Collection[str] = ()) -> Sequence[Match]:
-    """Pairs of waiting trainings, the oldest first, and idle trainers other than ``avoid``."""
-    free = [trainer for trainer in await _idle_trainers(workspace) if trainer not in avoid]
-    query = select(TrainingRow).where(TrainingRow.state == TrainingState.QUEUED)
-    waiting = await workspace.session.scalars(
-        query.order_by(TrainingRow.created, TrainingRow.number)
-    )
+    """Pairs of waiting trainings, the first first, and idle trainers other than ``avoid``."""
+    free = [node for node in await _idle_trainers(workspace) if node.id not in avoid]
+    waiting = await _in_order(workspace)
+    needs = await offers.needs(workspace, waiting)
     found = []
-    for training in waiting.all():
-        wanted = training.wanted_trainer_id
-        trainer = next((id_ for id_ in free if wanted in (None, id_)), None)
+    for training in waiting:
+        trainer = next(_fitting(free, training, needs[training.id]), None)
         if trainer is not None:
             free.remove(trainer)
-            found.append(Match(training.id, trainer))
+            found.append(Match(training.id, trainer.id))
     return found
+
+
+async def listed(workspace: Workspace) -> Sequence[Waiting]:
+    """The trainings that wait in projects of the caller; positions count those of others too."""
+    access.check_account(workspace.caller)
+    waiting = await _in_order(workspace)
+    needs = await offers.needs(workspace, waiting)
+    trainers = await _trainers(workspace)
+    query = select(ProjectRow).where(projects.visible(workspace.caller))
+    seen = {
+        project.id: f"{project.organization_id}/{project.name}"
+        for project in await workspace.session.scalars(query)
+    }
+    online = [node for node in trainers if nodes.is_online(workspace, node)]
+    return [
+        Waiting(
+            training,
+            seen[training.project_id],
+            position,
+            _reason(training, needs[training.id], trainers=trainers, online=online),
+        )
+        for position, training in enumerate(waiting, 1)
+        if training.project_id in seen
+    ]
+
+
+async def move(workspace: Workspace, training_id: str, *, before: str | None) -> None:
+    """Let a training wait directly before another one, or as the last.
+
+    Only trainings that the caller may run change places among themselves: those of others keep
+    theirs. Raises NotFound, Forbidden, and Conflict for one that does not wait.
+    """
+    row = await workspace.session.get(TrainingRow, training_id)
+    unseen = f"There is no training {training_id}."
+    moved = await projects.owned(workspace, row, right=Right.TRAIN, unseen=unseen)
+    if moved.state != TrainingState.QUEUED:
+        raise Conflict(f"Training {moved.number} does not wait: it is {moved.state}.")
+    own = [row for row in await _in_order(workspace) if await _may_train(workspace, row)]
+    ranks = [row.rank for row in own]
+    own.remove(moved)
+    ids = [row.id for row in own]
+    if before is not None and before not in ids:
+        raise NotFound(f"There is no other training {before} that waits: see the queue.")
+    own.insert(ids.index(before) if before is not None else len(own), moved)
+    for row, rank in zip(own, ranks, strict=True):
+        row.rank = rank
 
 
 async def claim(workspace: Workspace, match: Match) -> TrainingOrder:
     """Give a training to a trainer; raises Conflict where one of them is no longer free."""
     training = await workspace.session.get_one(TrainingRow, match.training_id)
-    free = await _idle_trainers(workspace)
+    free = [node.id for node in await _idle_trainers(workspace)]
     if training.state != TrainingState.QUEUED or match.trainer_id not in free:
         raise Conflict(f"Training {training.number} or its trainer is no longer free.")
     node = await workspace.session.get_one(NodeRow, match.trainer_id)
@@ -81,17 +136,60 @@ async def rejected(workspace: Workspace, match: Match, reason: str) -> None:
         training.errors = {"begin_training": reason}
 
 
-async def _idle_trainers(workspace: Workspace) -> list[str]:
+def _fitting(free: Iterable[NodeRow], training: TrainingRow, need: Need) -> Iterator[NodeRow]:
+    wanted = training.wanted_trainer_id
+    for trainer in free:
+        if wanted in (None, trainer.id) and not offers.lacks(
+            trainer, need, is_chosen=wanted is not None
+        ):
+            yield trainer
+
+
+def _reason(
+    training: TrainingRow, need: Need, *, trainers: Sequence[NodeRow], online: Sequence[NodeRow]
+) -> str:
+    wanted = training.wanted_trainer_id
+    if wanted:
+        name = next((node.name for node in trainers if node.id == wanted), wanted)
+        if wanted not in [node.id for node in online]:
+            return f"The trainer {name} is offline."
+    asked = [node for node in online if wanted in (None, node.id)]
+    if not asked:
+        return "No trainer is online."
+    missing = [offers.lacks(node, need, is_chosen=wanted is not None) for node in asked]
+    if all(missing):
+        return f"No trainer that is online offers {missing[0]}."
+    return "It waits for its turn."
+
+
+async def _in_order(workspace: Workspace) -> list[TrainingRow]:
+    query = select(TrainingRow).where(TrainingRow.state == TrainingState.QUEUED)
+    rows = await workspace.session.scalars(
+        query.order_by(TrainingRow.rank, TrainingRow.created, TrainingRow.number)
+    )
+    return list(rows.all())
+
+
+async def _may_train(workspace: Workspace, training: TrainingRow) -> bool:
+    project = await workspace.session.get_one(ProjectRow, training.project_id)
+    address = f"{project.organization_id}/{project.name}"
+    return access.may(workspace.caller, Right.TRAIN, address=address)
+
+
+async def _trainers(workspace: Workspace) -> Sequence[NodeRow]:
+    query = select(NodeRow).where(NodeRow.kind == nodes.TRAINER).order_by(NodeRow.id)
+    return (await workspace.session.scalars(query)).all()
+
+
+async def _idle_trainers(workspace: Workspace) -> list[NodeRow]:
     running = select(TrainingRow.trainer_id).where(TrainingRow.state == TrainingState.RUNNING)
     taken = set(await workspace.session.scalars(running))
-    query = select(NodeRow).where(
-        NodeRow.kind == nodes.TRAINER, NodeRow.last_seen >= workspace.clock() - IDLE_REPORT_AGE
-    )
-    rows = await workspace.session.scalars(query.order_by(NodeRow.id))
+    oldest = workspace.clock() - IDLE_REPORT_AGE
     return [
-        node.id
-        for node in rows.all()
-        if node.status.get("state") == TrainerState.IDLE
+        node
+        for node in await _trainers(workspace)
+        if node.last_seen >= oldest
+        and node.status.get("state") == TrainerState.IDLE
         and node.id not in taken
         and workspace.fleet.is_connected(node.id)
     ]

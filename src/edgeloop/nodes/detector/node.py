@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 
-from edgeloop import host
+from edgeloop import __version__, host
 from edgeloop.client import AsyncLoopClient, ClientSettings
 from edgeloop.nodes.contracts import Detector
 from edgeloop.nodes.detector.control import Control, Identity, Parts, Reporter
@@ -104,7 +104,7 @@ class DetectorNode:
             id=node_id(self.settings.folder, self.settings.name),
             name=self.settings.name,
             model_format=self._detector_class.model_format,
-            version=self.settings.version,
+            version=self.settings.version or f"edgeloop {__version__}",
         )
 
     def _greet(self) -> None:

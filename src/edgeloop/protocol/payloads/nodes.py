@@ -88,7 +88,7 @@ class ProjectContextPayload(Payload):
 
 
 class TrainerStatusPayload(Payload):
-    """What ``update_trainer`` carries; ``model_format`` is edgeloop's own."""
+    """What ``update_trainer`` carries; what stands below ``context`` is edgeloop's own."""
 
     id: str
     name: Text = ""
@@ -100,6 +100,8 @@ class TrainerStatusPayload(Payload):
     architecture: str | None = None
     context: ProjectContextPayload | None = None
     model_format: str | None = None
+    formats: list[str] = []
+    node_version: str | None = None
     skipped_image_count: int | None = None
 
     def to_type(self) -> TrainerStatus:
@@ -116,6 +118,8 @@ class TrainerStatusPayload(Payload):
             organization=self.context.organization if self.context else None,
             project=self.context.project if self.context else None,
             model_format=self.model_format,
+            formats=tuple(self.formats),
+            node_version=self.node_version,
             skipped_images=self.skipped_image_count or 0,
         )
 
@@ -137,6 +141,8 @@ def trainer_status_to_json(status: TrainerStatus) -> dict[str, Any]:
         "architecture": status.architecture,
         "context": context if status.project else None,
         "model_format": status.model_format,
+        "formats": list(status.formats),
+        "node_version": status.node_version,
         "skipped_image_count": status.skipped_images,
     }
 

@@ -7,7 +7,7 @@ import time
 import uuid
 from typing import Any
 
-from edgeloop import host
+from edgeloop import __version__, host
 from edgeloop.client import AsyncLoopClient, LoopSession
 from edgeloop.errors import EdgeloopError, InputError, LoopUnreachable
 from edgeloop.nodes.contracts import Trainer
@@ -99,6 +99,8 @@ class TrainerDesk:
             organization=job.order.organization if job else None,
             project=job.order.project if job else None,
             model_format=self._trainer.formats[0],
+            formats=tuple(self._trainer.formats),
+            node_version=self._settings.version or f"edgeloop {__version__}",
             skipped_images=job.skipped_images if job else 0,
         )
 
