@@ -117,6 +117,7 @@ ENTRIES: Mapping[str, Entry] = {
     f"POST {_PROJECT}/images": Entry("annotator", files=pair(7), is_of_devices=True),
     f"GET {_PROJECT}/images/{{image_id}}/main": Entry("viewer"),
     f"GET {_PROJECT}/images/{{image_id}}/thumb": Entry("viewer"),
+    f"PUT {_PROJECT}/images/novelty_scores": Entry("annotator", json={"{image_id}": 0.5}),
     f"POST {_PROJECT}/detections": Entry("manager", json=[]),
     f"GET {_PROJECT}/trainings": Entry("viewer"),
     f"GET {_PROJECT}/models": Entry("viewer", is_of_devices=True),

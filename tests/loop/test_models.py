@@ -369,7 +369,7 @@ def test_a_model_comes_back_as_it_was_uploaded_also_to_a_device(open_loop: OpenL
             answer = await device.get(routes.model_file("zoo", "cats", model_id, "onnx"))
             assert answer.status_code == 200
             disposition = answer.headers["content-disposition"]
-            assert disposition == 'attachment; filename="cats_1.0_onnx.zip"'
+            assert disposition == 'attachment; filename="zoo_cats_1.0_onnx.zip"'
             assert int(answer.headers["content-length"]) == len(answer.content)
             with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
                 assert archive.read("model.onnx") == b"weights"

@@ -44,6 +44,7 @@ async def gesture(workspaces: Workspaces, caller: Caller, *, node_id: str, made:
     Unprocessable for a category of another project, and what ``Fleet.send`` says.
     """
     async with workspaces.read(caller) as workspace:
+        await nodes.known(workspace, node_id, right=Right.ANNOTATE)
         given = await _user_input(workspace, made)
     answer = await workspaces.fleet.send(
         node_id, events.HANDLE_USER_INPUT, user_input_to_json(given)

@@ -126,7 +126,7 @@ async def zip_of(
             f"The {model_format} files of model {model.version} of {project.address} are lost: "
             "upload them again."
         )
-    name = f"{project.name}_{model.version}_{model_format}.zip"
+    name = f"{project.organization}_{project.name}_{model.version}_{model_format}.zip"
     return ModelZip(name, file.storage_key, file.size_bytes)
 
 

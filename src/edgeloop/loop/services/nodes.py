@@ -129,13 +129,16 @@ async def list_by_id(
 
 
 async def trainers_online(workspace: Workspace) -> Sequence[KnownTrainer]:
-    """The trainers that are there, by name; they work for all projects."""
-    rows = await workspace.session.scalars(
-        select(NodeRow).where(NodeRow.kind == TRAINER).order_by(NodeRow.name, NodeRow.id)
+    """The trainers that are there, by name: those of the caller's projects and those of none."""
+    query = (
+        select(NodeRow)
+        .outerjoin(ProjectRow, NodeRow.project_id == ProjectRow.id)
+        .where(NodeRow.kind == TRAINER, _visible(workspace.caller))
+        .order_by(NodeRow.name, NodeRow.id)
     )
     return [
         KnownTrainer(node.id, node.name, str(node.status.get("state", "")))
-        for node in rows.all()
+        for node in (await workspace.session.scalars(query)).all()
         if is_online(workspace, node)
     ]
 
