@@ -69,5 +69,8 @@ def assert_same(left: Any, right: Any) -> None:
     elif isinstance(left, np.ndarray | np.generic):
         assert (left.dtype, left.shape) == (right.dtype, right.shape)
         assert left.tobytes() == right.tobytes()
+    elif isinstance(left, list):
+        for mine, other in zip(left, right, strict=True):
+            assert_same(mine, other)
     else:
         assert left == right

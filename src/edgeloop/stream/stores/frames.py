@@ -37,9 +37,9 @@ class Frames:
         return len(self._arrays)
 
     @property
-    def used(self) -> int:
-        """How many slots were ever in use at the same time: what the memory holds."""
-        return self._high
+    def size_bytes(self) -> int:
+        """What the slots take that were ever in use at the same time."""
+        return sum(array.nbytes // self._count * self._high for array in self._arrays)
 
     def add(
         self, before: Sequence[Array], after: Sequence[Array], newest: int | None

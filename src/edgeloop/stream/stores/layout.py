@@ -80,7 +80,8 @@ class Layout:
         """The leaves of one transition in the order of the fields.
 
         Raises InputError, naming the path, where one is missing, unknown, of another shape, or of
-        a type that does not fit: float32 takes float64, whole numbers take only what they can hold.
+        a type that does not fit: float32 takes float64, but whole numbers and bools take only what
+        they can hold.
         """
         found = self.leaves(item)
         for index, field in enumerate(self.fields):
@@ -226,6 +227,8 @@ def _can_hold(field: Field, array: Array) -> bool:
     if array.dtype.kind in "iu" and field.dtype.kind in "iu":  # narrower: do the values fit?
         limits = np.iinfo(field.dtype)
         return not array.size or bool(array.min() >= limits.min and array.max() <= limits.max)
+    if field.dtype.kind == "b" and array.dtype.kind in "iuf":
+        return bool(np.isin(array, (0, 1)).all())
     return field.dtype.kind in "fc" and np.can_cast(array.dtype, field.dtype, "same_kind")
 
 

@@ -5,7 +5,7 @@ import mmap
 import os
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import IO, Any, Protocol, Self
 
 import numpy as np
 
@@ -130,10 +130,16 @@ class _MappedFile:
         wanted = min(rows * self._row_bytes, self._size)
         if wanted <= self._reserved:
             return
-        target = min(self._size, max(wanted, self._reserved + _STEP))
+        generous = min(self._size, max(wanted, self._reserved + _STEP))
         with durable.storage_errors(self._path), self._path.open("r+b") as file:
-            os.posix_fallocate(file.fileno(), self._reserved, target - self._reserved)
-        self._reserved = target
+            try:
+                self._take(file, generous)
+            except OSError:  # the disk is nearly full
+                self._take(file, wanted)
+
+    def _take(self, file: IO[bytes], size: int) -> None:
+        os.posix_fallocate(file.fileno(), self._reserved, size - self._reserved)
+        self._reserved = size
 
     def flush(self) -> None:
         """Sync all pages."""

@@ -37,11 +37,10 @@ class Pool:
             return np.ndarray(shape, dtype, buffer=self._idle(size))
 
     def _idle(self, size: int) -> Array:
-        for index, buffer in enumerate(self._buffers):
-            if buffer.nbytes == size:
-                del buffer
-                if _references(self._buffers, index) == _IDLE:
-                    return self._buffers[index]
+        for index in range(len(self._buffers)):  # no name may hold what is counted
+            fits = self._buffers[index].nbytes == size
+            if fits and _references(self._buffers, index) == _IDLE:
+                return self._buffers[index]
         fresh = np.empty(size, np.uint8)
         self._buffers.append(fresh)
         del self._buffers[:-_KEPT]

@@ -13,11 +13,11 @@ Sample = dict[str, Any]
 
 
 class Prefetch:
-    """An endless iterator of batches; a thread of its own stays ``depth`` of them ahead.
+    """An endless iterator of batches for one thread; another one stays ``depth`` of them ahead.
 
-    The thread begins with the first batch asked for and ends with ``close``. An error in it is
-    raised where the batch is asked for. ``before`` is called, in the thread that asks, before each
-    batch is handed out, ``after`` once it is.
+    The other thread begins with the first batch asked for and ends with ``close``, or with an
+    error, which is raised where the batch is asked for; asking once more begins anew. ``before``
+    is called, in the thread that asks, before each batch is handed out, ``after`` once it is.
     """
 
     def __init__(
@@ -29,12 +29,13 @@ class Prefetch:
         after: Callable[[], None] = lambda: None,
     ) -> None:
         self._draw = draw
+        self._depth = depth
         self._before = before
         self._after = after
         self._wanted = threading.Semaphore(depth)
         self._ready: queue.SimpleQueue[Sample | Exception] = queue.SimpleQueue()
         self._is_closed = False
-        self._thread = threading.Thread(target=self._run, name="prefetch", daemon=True)
+        self._thread: threading.Thread | None = None
 
     def __iter__(self) -> Self:
         return self
@@ -43,12 +44,15 @@ class Prefetch:
         self._before()
         if self._is_closed:
             raise _closed()
-        if not self._thread.ident:
+        if self._thread is None:
+            self._wanted = threading.Semaphore(self._depth)
+            self._thread = threading.Thread(target=self._run, name="prefetch", daemon=True)
             self._thread.start()
         found = self._ready.get()
-        self._wanted.release()
         if isinstance(found, Exception):
+            self._thread = None
             raise found
+        self._wanted.release()
         self._after()
         return found
 
@@ -56,8 +60,8 @@ class Prefetch:
         """End the thread; harmless when repeated."""
         self._is_closed = True
         self._wanted.release()
-        if self._thread.ident:
-            self._thread.join()
+        if thread := self._thread:
+            thread.join()
 
     def __enter__(self) -> Self:
         return self
@@ -71,15 +75,14 @@ class Prefetch:
         self.close()
 
     def _run(self) -> None:
-        while True:
-            self._wanted.acquire()
-            if self._is_closed:
-                self._ready.put(_closed())  # somebody may be waiting
-                return
-            try:
+        try:
+            while True:
+                self._wanted.acquire()
+                if self._is_closed:
+                    raise _closed()  # somebody may be waiting
                 self._ready.put(self._draw())
-            except Exception as error:  # noqa: BLE001 - raised again where the batch is asked for
-                self._ready.put(error)
+        except Exception as error:  # noqa: BLE001 - raised again where the batch is asked for
+            self._ready.put(error)
 
 
 def _closed() -> StreamClosed:

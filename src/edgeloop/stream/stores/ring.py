@@ -51,8 +51,9 @@ class Ring:
         ]
         """All rows of every field, in the order of the fields, by position (number % room)."""
 
-        row_bytes = max(1, sum(field.size_bytes for field in fields))
-        self._piece = min(self._slack, max(1, _PIECE_BYTES // row_bytes))
+        separate = sum(field.size_bytes for field in fields if not _is_small(field))
+        self._row_bytes = self._rows.dtype.itemsize + separate
+        self._piece = min(self._slack, max(1, _PIECE_BYTES // self._row_bytes))
         self._reserved = 0
         self._pool = Pool()
         self.span: Span = (max(ledger.first, ledger.end - capacity), ledger.end)
@@ -60,6 +61,11 @@ class Ring:
     def __len__(self) -> int:
         begin, end = self.span
         return end - begin
+
+    @property
+    def size_bytes(self) -> int:
+        """What all rows take that were ever written to."""
+        return min(self.room, self.span[1] - self._ledger.first) * self._row_bytes
 
     def pieces(self, count: int) -> Iterator[tuple[slice, slice]]:
         """(rows of a batch, positions here) to be filled and committed one after the other."""
@@ -124,10 +130,9 @@ class Ring:
     def reserve(self, rows: int) -> None:
         """Make sure that positions up to ``rows`` can be written; raises StorageFull."""
         if rows > self._reserved:
-            wanted = min(self.room, max(rows, self._reserved + _SLACK))
             for name in self._names:
-                self._memory.reserve(name, wanted)
-            self._reserved = wanted
+                self._memory.reserve(name, rows)
+            self._reserved = rows
 
     def _take_large(self, index: int, positions: Array, out: Array | None) -> Array:
         column = self.columns[index]

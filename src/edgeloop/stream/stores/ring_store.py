@@ -66,6 +66,14 @@ class RingStore(DataStore):
         """The number that the next transition will get."""
         return self._rows.span[1] if self._rows else 0
 
+    @property
+    def size_bytes(self) -> int:
+        """How much memory, or disk space, the transitions take up."""
+        if self._rows is None:
+            return 0
+        frames = self._rows.frames.size_bytes if self._rows.frames else 0
+        return self._rows.ring.size_bytes + frames
+
     def since(self, cursor: int, *, limit: int | None = None) -> tuple[list[dict[str, Any]], int]:
         """Copies of the transitions from ``cursor`` on, as DataStore says."""
         columns, following = self._read(cursor, limit)

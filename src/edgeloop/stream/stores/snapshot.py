@@ -107,9 +107,10 @@ class Snapshot:
 
     def _read_footer(self) -> tuple[dict[str, Any], list[Block]]:
         tail = _END.size + len(_MAGIC)
+        begin = self._file.read(len(_MAGIC))
         size = self._file.seek(0, 2)
-        if size < tail + len(_MAGIC):
-            raise self._damaged(f"it has only {size} bytes")
+        if begin != _MAGIC or size < tail + len(_MAGIC):
+            raise self._damaged(f"it does not begin as one ({size} bytes)")
         self._file.seek(size - tail)
         length, crc = _END.unpack(self._file.read(_END.size))
         if self._file.read() != _MAGIC or length > size - tail:
