@@ -45,6 +45,9 @@ class FleetInHand:
         if command in self.answers:
             raise self.answers[command]
 
+    async def look_again(self) -> None:
+        """Nobody is logged in."""
+
     def commands(self) -> list[tuple[str, str]]:
         """Who was sent which command, in order."""
         return [(node, command) for node, command, *_ in self.sent]

@@ -22,7 +22,7 @@ from edgeloop.loop import LoopSettings, create_app
 from edgeloop.loop.api.context import Parts
 from edgeloop.loop.app import utc_now
 from edgeloop.loop.db.tables import AccountRow, MembershipRow, ProjectRow
-from edgeloop.loop.services import accounts
+from edgeloop.loop.services import accounts, passwords
 from edgeloop.loop.services.workspace import Workspaces
 from edgeloop.protocol import routes
 from edgeloop.protocol.routes import V1
@@ -127,7 +127,7 @@ async def loop_in_process(settings: LoopSettings) -> AsyncIterator[LoopInProcess
     clock = MovedClock()
     app = create_app(settings, clock=clock)
     loop = LoopInProcess(app, settings.data_folder, clock)
-    with patch.object(accounts, "HASHER", CHEAP):
+    with patch.object(passwords, "HASHER", CHEAP):
         async with app.router.lifespan_context(app), loop.stack:
             yield loop
 
@@ -154,7 +154,7 @@ def loop_served(
     """Serve the app under uvicorn in a thread, on a free port, and end it."""
     serving = _Serving(create_app(settings, clock=clock))
     thread = threading.Thread(target=serving.run, name="loop")
-    with patch.object(accounts, "HASHER", CHEAP):
+    with patch.object(passwords, "HASHER", CHEAP):
         thread.start()
         try:
             assert serving.ready.wait(30), "the loop did not start"

@@ -80,9 +80,13 @@ class TooLarge(EdgeloopError):
 
 
 class RateLimited(EdgeloopError):
-    """Too many requests: wait and repeat."""
+    """Too many requests: wait and repeat, after ``retry_after_s`` seconds where that is known."""
 
     retryable = True
+
+    def __init__(self, message: str = "", *, retry_after_s: float = 0.0) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
 
 
 class Overloaded(EdgeloopError):

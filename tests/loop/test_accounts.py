@@ -10,7 +10,7 @@ from sqlalchemy import delete
 from edgeloop.errors import Conflict, NotFound, Unprocessable
 from edgeloop.loop import LoopSettings
 from edgeloop.loop.db.tables import AccountRow
-from edgeloop.loop.services import accounts
+from edgeloop.loop.services import accounts, passwords, sessions
 from edgeloop.protocol import routes
 from edgeloop.protocol.routes import V1
 from loops import PASSWORD, OpenLoop
@@ -94,7 +94,7 @@ def test_expired_sessions_are_forgotten_at_the_next_login(open_loop: OpenLoop) -
             loop.clock.move(timedelta(days=31))
             await loop.client()
             ever = timedelta(days=1000)
-            caller = await accounts.caller_of(loop.workspaces, token, lifetime=ever)
+            caller = await sessions.caller_of(loop.workspaces, token, lifetime=ever)
             assert not caller.has_session
 
     asyncio.run(story())
@@ -183,5 +183,5 @@ def test_a_session_is_prolonged_at_most_once_a_minute(open_loop: OpenLoop) -> No
 
 
 def test_a_stolen_password_hash_is_costly_to_try() -> None:
-    assert accounts.HASHER.memory_cost >= 64 * 1024
-    assert accounts.HASHER.time_cost >= 3
+    assert passwords.HASHER.memory_cost >= 64 * 1024
+    assert passwords.HASHER.time_cost >= 3

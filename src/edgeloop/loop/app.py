@@ -35,6 +35,7 @@ from edgeloop.loop.api.draining import Door, Guarded
 from edgeloop.loop.api.limits import BoundedBodies
 from edgeloop.loop.api.metrics import Metrics
 from edgeloop.loop.api.operations import Operations
+from edgeloop.loop.api.origins import SameOrigin
 from edgeloop.loop.api.tracing import Traced
 from edgeloop.loop.db.session import Database
 from edgeloop.loop.dispatch import Dispatcher
@@ -90,6 +91,7 @@ def create_app(
                 async with _running(fleet, dispatcher, kept):
                     yield
             finally:
+                workspaces.passwords.close()
                 await database.close()
 
     app = DocumentedApp(
@@ -159,6 +161,7 @@ async def _running(
 
 def _add_middleware(app: FastAPI, door: Door, metrics: Metrics) -> None:
     app.add_middleware(BoundedBodies)
+    app.add_middleware(SameOrigin)
     app.add_middleware(Guarded, door=door)
     app.add_middleware(Traced, metrics=metrics)  # the last one is around all others
 

@@ -42,6 +42,10 @@ class LoopSettings(BaseSettings):
     session_days: int = Field(default=30, ge=1)
     """How long a login lasts without use."""
 
+    device_logins: bool = True
+    """Whether an empty login is answered, as newer published detectors want it; it lends nothing.
+    """
+
     max_upload_bytes: int = Field(default=512 * 1024 * 1024, ge=1024)
     """The largest request."""
 

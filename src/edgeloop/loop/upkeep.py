@@ -21,11 +21,12 @@ async def reset_password(settings: LoopSettings, username: str) -> str:
         raise ConfigError(message)
     database = Database(settings.database)
     storage = FolderStorage(settings.data_folder / "files")
+    workspaces = Workspaces(database, storage, NoFleet(), _now)
     try:
         await database.migrate()
-        workspaces = Workspaces(database, storage, NoFleet(), _now)
         return await accounts.reset_password(workspaces, username)
     finally:
+        workspaces.passwords.close()
         await database.close()
 
 

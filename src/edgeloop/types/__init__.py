@@ -48,6 +48,7 @@ from edgeloop.types.nodes import (
 from edgeloop.types.roles import (
     ROLES,
     Role,
+    Scope,
 )
 from edgeloop.types.trainings import (
     CategoryCounts,
@@ -86,6 +87,7 @@ __all__ = [
     "PointAnnotation",
     "PointDetection",
     "Role",
+    "Scope",
     "SegmentationAnnotation",
     "SegmentationDetection",
     "Split",

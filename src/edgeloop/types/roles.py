@@ -3,5 +3,7 @@
 from typing import Literal, get_args
 
 Role = Literal["viewer", "annotator", "manager", "admin"]
+Scope = Literal[Role, "device"]
+"""What a token lends: a role at most, or what a device may."""
 ROLES: tuple[Role, ...] = get_args(Role)
 """The lowest first: each may do what those before it may."""

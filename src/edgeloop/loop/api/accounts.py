@@ -5,8 +5,10 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Request, Response
 
 from edgeloop import __version__
-from edgeloop.loop.api.context import COOKIE, Asking
-from edgeloop.loop.services import accounts
+from edgeloop.errors import Unauthenticated
+from edgeloop.loop.api.context import COOKIE, Asking, origin_of
+from edgeloop.loop.services import accounts, sessions
+from edgeloop.loop.settings import LoopSettings
 from edgeloop.protocol import routes
 
 router = APIRouter()
@@ -28,21 +30,47 @@ async def log_in(
     username: Annotated[str, Form()] = "",
     password: Annotated[str, Form()] = "",
 ) -> dict[str, str]:
-    """Begin a session; without username and password that of a device."""
+    """Begin a session; without username and password that of a device.
+
+    After too many failures 429, with Retry-After.
+    """
     parts = asking.parts
     workspaces, lifetime = parts.workspaces, parts.session_lifetime
     if parts.settings.test_routes and username == accounts.ADMIN:
-        token = await accounts.log_in_unchecked(workspaces, username, lifetime=lifetime)
+        token = await sessions.log_in_unchecked(workspaces, username, lifetime=lifetime)
+    elif not (username or password):
+        token = _device(parts.settings)
     else:
-        token = await accounts.log_in(workspaces, username, password=password, lifetime=lifetime)
-    secure = request.url.scheme == "https"
-    response.set_cookie(COOKIE, token, max_age=_COOKIE_AGE_S, httponly=True, secure=secure)
+        token = await sessions.log_in(
+            workspaces,
+            username,
+            password=password,
+            origin=origin_of(request),
+            lifetime=lifetime,
+        )
+    response.set_cookie(
+        COOKIE,
+        token,
+        max_age=_COOKIE_AGE_S,
+        httponly=True,
+        samesite="lax",
+        secure=request.url.scheme == "https",
+    )
     return {"username": username}
 
 
 @router.post(routes.LOGOUT)
 async def log_out(asking: Asking, response: Response) -> dict[str, str]:
     """End the session."""
-    await accounts.log_out(asking.parts.workspaces, asking.token)
+    await sessions.log_out(asking.parts.workspaces, asking.token)
     response.delete_cookie(COOKIE, httponly=True)
     return {}
+
+
+def _device(settings: LoopSettings) -> str:
+    if not settings.device_logins:
+        raise Unauthenticated(
+            "This loop lets no devices log in without a username: set LOOP_USERNAME and "
+            "LOOP_PASSWORD, or LOOP_TOKEN."
+        )
+    return sessions.log_in_device()

@@ -10,7 +10,8 @@ from typing import Annotated
 from fastapi import Depends, FastAPI
 from starlette.requests import HTTPConnection
 
-from edgeloop.loop.services import accounts
+from edgeloop.loop.services import sessions, tokens
+from edgeloop.loop.services.sessions import Origin
 from edgeloop.loop.services.workspace import Caller, Workspace, Workspaces
 from edgeloop.loop.settings import LoopSettings
 
@@ -70,17 +71,32 @@ def provide(app: FastAPI, parts: Parts) -> None:
 
 
 async def context_of(connection: HTTPConnection) -> Context:
-    """The context of a request or of a socket's handshake."""
+    """The context of a request or of a socket's handshake: a session's cookie, or an API token.
+
+    Raises Unauthenticated for a token that is unknown or has ended.
+    """
     parts: Parts = connection.app.state.parts
     token = connection.cookies.get(COOKIE, "")
-    caller = await accounts.caller_of(
-        parts.workspaces,
-        token,
-        lifetime=parts.session_lifetime,
-        is_local=is_local(connection),
-    )
+    scheme, _, secret = connection.headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer":
+        caller = await tokens.caller_of(
+            parts.workspaces, secret.strip(), is_local=is_local(connection)
+        )
+    else:
+        caller = await sessions.caller_of(
+            parts.workspaces,
+            token,
+            lifetime=parts.session_lifetime,
+            is_local=is_local(connection),
+        )
     connection.state.account = caller.username  # for the log
     return Context(parts, caller, token)
+
+
+def origin_of(connection: HTTPConnection) -> Origin:
+    """Where a request comes from."""
+    address = connection.client.host if connection.client else ""
+    return Origin(address, connection.headers.get("user-agent", ""))
 
 
 Asking = Annotated[Context, Depends(context_of)]

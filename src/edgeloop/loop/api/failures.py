@@ -1,6 +1,7 @@
 """Every failure becomes JSON: ``{"detail", "code"}``."""
 
 import logging
+import math
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -9,7 +10,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, Response
 
 from edgeloop import logs
-from edgeloop.errors import EdgeloopError
+from edgeloop.errors import EdgeloopError, RateLimited
 from edgeloop.protocol.failures import FAILURES, status_of
 
 log = logging.getLogger(__name__)
@@ -42,7 +43,10 @@ async def _said_on_purpose(request: Request, error: Exception) -> Response:
     status, code = status_of(error)
     if status >= 500:
         log.error("%s %s failed: %s", request.method, request.url.path, error)
-    return failure(status, detail=str(error), code=code)
+    answer = failure(status, detail=str(error), code=code)
+    if isinstance(error, RateLimited) and error.retry_after_s:
+        answer.headers["Retry-After"] = str(math.ceil(error.retry_after_s))
+    return answer
 
 
 async def _not_understood(_request: Request, error: Exception) -> Response:

@@ -30,16 +30,19 @@ class AccountRow(Base):
     username: Mapped[str] = mapped_column(unique=True)
     password_hash: Mapped[str]
     is_admin: Mapped[bool] = mapped_column(default=False)
+    is_disabled: Mapped[bool] = mapped_column(default=False)
     created: Mapped[datetime]
 
 
 class SessionRow(Base):
-    """A login; only the token's hash is kept. No account: a device without credentials."""
+    """A login; only the token's hash is kept. ``agent`` is what the client says it is."""
 
     __tablename__ = "sessions"
 
     token_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
     account_id: Mapped[str | None] = belongs_to("accounts", index=True)
+    address: Mapped[str] = mapped_column(default="")
+    agent: Mapped[str] = mapped_column(default="")
     created: Mapped[datetime]
     last_seen: Mapped[datetime]
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import socketio
@@ -27,6 +28,15 @@ class ConnectedNodes:
         self._sockets: dict[str, str] = {}
         self._awaited: dict[asyncio.Future[Any], str] = {}
         self._is_closed = False
+        self._look_again: Callable[[], Awaitable[None]] = _nobody
+
+    def on_look_again(self, look: Callable[[], Awaitable[None]]) -> None:
+        """Who knows the callers behind the sockets looks again by ``look``."""
+        self._look_again = look
+
+    async def look_again(self) -> None:
+        """Disconnect who would not be let in any more."""
+        await self._look_again()
 
     def is_connected(self, node_id: str) -> bool:
         """Whether the node has a live connection."""
@@ -82,6 +92,10 @@ class ConnectedNodes:
             raise Overloaded(message) from error
         finally:
             del self._awaited[answer]
+
+
+async def _nobody() -> None:
+    """Before there is a server there is nobody to look at."""
 
 
 def _check(command: str, arguments: tuple[Any, ...]) -> None:

@@ -4,7 +4,8 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from typing import Any
 
 import socketio
@@ -23,15 +24,22 @@ from edgeloop.protocol.payloads.nodes import acknowledgement
 log = logging.getLogger(__name__)
 
 DETECTOR = "detector"
+LOOK_AFTER = timedelta(minutes=1)
+"""A session may end, or lose its rights, while its socket is open."""
 
 CallerOf = Callable[[HTTPConnection], Awaitable[Caller]]
 
 
 @dataclass(frozen=True, slots=True)
 class _Line:
-    """An open socket; reports of a node count in the order in which they came."""
+    """An open socket; reports of a node count in the order in which they came.
 
+    ``seen``: when it was last looked at who speaks.
+    """
+
+    connection: HTTPConnection
     speaker: Speaker
+    seen: datetime
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
@@ -54,6 +62,7 @@ class FleetServer:
         self._at_rest = asyncio.Event()
         self._at_rest.set()
         self._reports = Reports(workspaces, on_report=on_report).by_event
+        nodes.on_look_again(self._look_again)
         nodes.server.on("connect", self._connect)
         nodes.server.on("disconnect", self._disconnect)
         nodes.server.on("*", self._answer)
@@ -71,7 +80,28 @@ class FleetServer:
                 speaker = await self._admitted(socket, connection)
         except EdgeloopError as error:
             raise Refusal(str(error)) from error
-        self._lines[socket] = _Line(speaker)
+        self._lines[socket] = _Line(connection, speaker, self._workspaces.clock())
+
+    async def _look_again(self) -> None:
+        for socket in list(self._lines):
+            await self._look_at(socket)
+
+    async def _look_at(self, socket: str) -> _Line | None:
+        """The line with its speaker as of now; None where it would not be let in any more."""
+        line = self._lines.get(socket)
+        if line is None:
+            return None
+        try:
+            speaker = await self._admitted(socket, line.connection)
+        except EdgeloopError as error:
+            log.info("Disconnected a node: %s", error)
+            self._lines.pop(socket, None)
+            await self._nodes.server.disconnect(socket)
+            return None
+        line = replace(line, speaker=speaker, seen=self._workspaces.clock())
+        if socket in self._lines:
+            self._lines[socket] = line
+        return line
 
     async def _admitted(self, socket: str, connection: HTTPConnection) -> Speaker:
         kind = connection.headers.get("nodetype", "")
@@ -118,6 +148,10 @@ class FleetServer:
         try:
             async with line.turn:
                 with self._working():
+                    if self._workspaces.clock() - line.seen >= LOOK_AFTER:
+                        line = await self._look_at(socket)
+                    if line is None:
+                        return None
                     payload = await report(line.speaker, *arguments)
         except EdgeloopError as error:
             log.info("Refused %s: %s", event, error)

@@ -1,27 +1,45 @@
-"""Accounts and their sessions: who may log in, and who is logged in."""
+"""Accounts: who may log in, and who is admin of the whole loop."""
 
-import asyncio
-import contextlib
-import functools
-import hashlib
-import secrets
 import uuid
-from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
 
-import argon2
-from sqlalchemy import Row, Select, delete, select, update
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from edgeloop.errors import Conflict, EdgeloopError, NotFound, Unauthenticated, Unprocessable
-from edgeloop.loop.db.tables import AccountRow, MembershipRow, ProjectRow, SessionRow
-from edgeloop.loop.services.workspace import Caller, Workspaces
-from edgeloop.types import Role
+from edgeloop.errors import Conflict, NotFound, Unprocessable
+from edgeloop.loop.db.tables import AccountRow, MembershipRow, ProjectRow
+from edgeloop.loop.services import access, grants, passwords, sessions
+from edgeloop.loop.services.access import Right
+from edgeloop.loop.services.grants import Grants
+from edgeloop.loop.services.sessions import Origin
+from edgeloop.loop.services.workspace import Caller, Workspace, Workspaces
 
 ADMIN = "admin"
-_TOUCH_AFTER = timedelta(minutes=1)
-HASHER = argon2.PasswordHasher()
-"""Argon2id, as costly as its authors recommend."""
+MAX_USERNAME = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Somebody who may log in, with the roles by place: ORGANIZATION or ORGANIZATION/PROJECT."""
+
+    id: str
+    username: str
+    is_admin: bool
+    is_disabled: bool
+    created: datetime
+    roles: Grants
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What of an account is to be changed; None: nothing of that."""
+
+    username: str | None = None
+    is_admin: bool | None = None
+    is_disabled: bool | None = None
 
 
 async def ensure_admin(workspaces: Workspaces, password: str | None = None) -> str | None:
@@ -32,7 +50,7 @@ async def ensure_admin(workspaces: Workspaces, password: str | None = None) -> s
     async with workspaces.read() as workspace:
         if await workspace.session.scalar(select(AccountRow.id).limit(1)):
             return None
-    chosen = password or _new_password()
+    chosen = password or passwords.made_up()
     try:
         await add(workspaces, ADMIN, password=chosen, is_admin=True)
     except Conflict:  # another process was faster
@@ -41,185 +59,187 @@ async def ensure_admin(workspaces: Workspaces, password: str | None = None) -> s
 
 
 async def add(
-    workspaces: Workspaces, username: str, *, password: str, is_admin: bool = False
-) -> None:
-    """Add an account; raises Unprocessable without name or password, Conflict for a taken name."""
-    if not username or not password:
+    workspaces: Workspaces,
+    username: str,
+    *,
+    password: str,
+    is_admin: bool = False,
+    caller: Caller | None = None,
+) -> Account:
+    """Add an account, which is for admins of the loop.
+
+    Raises Unprocessable without name or password, Conflict for a taken name.
+    """
+    if not password:
         raise Unprocessable("An account needs a username and a password.")
-    password_hash = await asyncio.to_thread(HASHER.hash, password)
-    async with workspaces.write() as workspace:
-        if await _account(workspace.session, username):
-            raise Conflict(f"There is an account {username!r} already: choose another username.")
-        workspace.session.add(
-            AccountRow(
-                id=str(uuid.uuid4()),
-                username=username,
-                password_hash=password_hash,
-                is_admin=is_admin,
-                created=workspace.clock(),
-            )
+    async with workspaces.read(caller) as workspace:  # before the password costs its time
+        access.check(workspace.caller, Right.ADMINISTER)
+        await _check_name(workspace.session, username)
+    password_hash = await workspaces.passwords.hash_of(password)
+    async with workspaces.write(caller) as workspace:
+        await _check_name(workspace.session, username)
+        row = AccountRow(
+            id=str(uuid.uuid4()),
+            username=username,
+            password_hash=password_hash,
+            is_admin=is_admin,
+            is_disabled=False,
+            created=workspace.clock(),
         )
+        workspace.session.add(row)
+    return _account(row, {})
+
+
+async def listed(
+    workspace: Workspace, *, limit: int, after: str | None = None, username: str | None = None
+) -> Sequence[Account]:
+    """Up to ``limit`` accounts by username, those behind the name ``after``; for admins."""
+    access.check(workspace.caller, Right.ADMINISTER)
+    query = select(AccountRow).order_by(AccountRow.username).limit(limit)
+    if after is not None:
+        query = query.where(AccountRow.username > after)
+    if username is not None:
+        query = query.where(AccountRow.username == username)
+    rows = (await workspace.session.scalars(query)).all()
+    return await _described(workspace, rows)
+
+
+async def by_id(workspace: Workspace, account_id: str) -> Account:
+    """One account, for itself and for admins of the loop; raises NotFound, Forbidden."""
+    row = await _row(workspace, account_id)
+    return (await _described(workspace, [row]))[0]
+
+
+async def change(
+    workspaces: Workspaces, caller: Caller, account_id: str, *, wanted: Change
+) -> Account:
+    """Rename an account, make it an admin of the loop or no more, disable or enable it.
+
+    A disabled account keeps its roles and its tokens, none of which work. Raises NotFound, and
+    Conflict for a taken name and where no admin would be left.
+    """
+    async with workspaces.write(caller) as workspace:
+        access.check(caller, Right.ADMINISTER)
+        row = await _row(workspace, account_id)
+        if wanted.username not in (None, row.username):
+            await _check_name(workspace.session, wanted.username)
+        row.username = wanted.username or row.username
+        row.is_admin = row.is_admin if wanted.is_admin is None else wanted.is_admin
+        row.is_disabled = row.is_disabled if wanted.is_disabled is None else wanted.is_disabled
+        await _check_admin_is_left(workspace)
+        changed = (await _described(workspace, [row]))[0]
+    await workspaces.fleet.look_again()
+    return changed
+
+
+async def delete(workspaces: Workspaces, caller: Caller, account_id: str) -> None:
+    """Delete an account with its sessions, tokens and roles; what it made stays.
+
+    Raises NotFound, and Conflict where no admin would be left.
+    """
+    async with workspaces.write(caller) as workspace:
+        access.check(caller, Right.ADMINISTER)
+        await workspace.session.delete(await _row(workspace, account_id))
+        await workspace.session.flush()
+        await _check_admin_is_left(workspace)
+    await workspaces.fleet.look_again()
+
+
+async def set_password(
+    workspaces: Workspaces, caller: Caller, account_id: str, *, password: str, token: str = ""
+) -> None:
+    """Give an account a new password; its sessions end, except that of ``token``.
+
+    For the account itself and for admins of the loop. Raises NotFound, Unprocessable.
+    """
+    if not password:
+        raise Unprocessable("An account needs a password.")
+    async with workspaces.read(caller) as workspace:
+        await _row(workspace, account_id)
+    password_hash = await workspaces.passwords.hash_of(password)
+    async with workspaces.write(caller) as workspace:
+        (await _row(workspace, account_id)).password_hash = password_hash
+    await sessions.end_all(workspaces, account_id, but=token)
+
+
+async def check_own_password(
+    workspaces: Workspaces, caller: Caller, password: str, *, origin: Origin
+) -> None:
+    """Whether it is the caller's own; raises as a login does."""
+    access.check_account(caller)
+    async with workspaces.read() as workspace:
+        row = await workspace.session.get(AccountRow, caller.account_id)
+    await sessions.check_password(
+        workspaces, row, password, username=caller.username, origin=origin
+    )
 
 
 async def reset_password(
     workspaces: Workspaces, username: str, *, password: str | None = None
 ) -> str:
     """Give an account a new password and end its sessions; returns it. Raises NotFound."""
-    chosen = password or _new_password()
-    password_hash = await asyncio.to_thread(HASHER.hash, chosen)
-    async with workspaces.write() as workspace:
-        account = await _account(workspace.session, username)
-        if account is None:
-            raise NotFound(f"There is no account {username!r}.")
-        account.password_hash = password_hash
-        await workspace.session.execute(
-            delete(SessionRow).where(SessionRow.account_id == account.id)
-        )
+    chosen = password or passwords.made_up()
+    async with workspaces.read() as workspace:
+        caller = workspace.caller
+        row = await named(workspace.session, username)
+    if row is None:
+        raise NotFound(f"There is no account {username!r}.")
+    await set_password(workspaces, caller, row.id, password=chosen)
     return chosen
 
 
-async def log_in(
-    workspaces: Workspaces, username: str, *, password: str, lifetime: timedelta
-) -> str:
-    """Begin a session and return its token; raises Unauthenticated.
-
-    Neither username nor password: the session of a device, which may do what a device may.
-    """
-    account_id = await _checked(workspaces, username, password) if username or password else None
-    return await _begin_session(workspaces, account_id, lifetime=lifetime)
-
-
-async def log_in_unchecked(workspaces: Workspaces, username: str, *, lifetime: timedelta) -> str:
-    """Begin a session whatever the password is: for tests alone. Raises Unauthenticated."""
-    async with workspaces.read() as workspace:
-        account = await _account(workspace.session, username)
-    if account is None:
-        raise Unauthenticated(f"There is no account {username!r}.")
-    return await _begin_session(workspaces, account.id, lifetime=lifetime)
-
-
-async def _begin_session(
-    workspaces: Workspaces, account_id: str | None, *, lifetime: timedelta
-) -> str:
-    token = secrets.token_urlsafe(32)
-    async with workspaces.write() as workspace:
-        now = workspace.clock()
-        await workspace.session.execute(
-            delete(SessionRow).where(SessionRow.last_seen < now - lifetime)
-        )
-        workspace.session.add(
-            SessionRow(
-                token_hash=_hash_of(token), account_id=account_id, created=now, last_seen=now
-            )
-        )
-    return token
-
-
-async def log_out(workspaces: Workspaces, token: str) -> None:
-    """End a session; it is no error if there is none."""
-    async with workspaces.write() as workspace:
-        await workspace.session.execute(
-            delete(SessionRow).where(SessionRow.token_hash == _hash_of(token))
-        )
-
-
-async def caller_of(
-    workspaces: Workspaces, token: str, *, lifetime: timedelta, is_local: bool = False
-) -> Caller:
-    """Who holds this token; an unknown or expired one counts as none. Prolongs the session."""
-    nobody = Caller(is_local=is_local)
-    if not token:
-        return nobody
-    async with workspaces.read() as workspace:
-        found = (await workspace.session.execute(_session_query(token))).all()
-    if not found or found[0].SessionRow.last_seen + lifetime < workspaces.clock():
-        return nobody
-    login, account = found[0].SessionRow, found[0].AccountRow
-    await _touch(workspaces, login.token_hash, last_seen=login.last_seen)
-    if account is None:
-        return Caller(is_local=is_local, has_session=True)
-    return Caller(
-        account_id=account.id,
-        username=account.username,
-        grants=_grants(account, found),
-        is_local=is_local,
-        has_session=True,
-    )
-
-
-def _session_query(token: str) -> Select[SessionRow, AccountRow, str, str, str]:
-    """A session, its account and the account's roles, a row for each; in one query."""
-    return (
-        select(
-            SessionRow,
-            AccountRow,
-            MembershipRow.organization_id,
-            ProjectRow.name.label("project"),
-            MembershipRow.role,
-        )
-        .outerjoin(AccountRow, SessionRow.account_id == AccountRow.id)
-        .outerjoin(MembershipRow, MembershipRow.account_id == AccountRow.id)
-        .outerjoin(ProjectRow, MembershipRow.project_id == ProjectRow.id)
-        .where(SessionRow.token_hash == _hash_of(token))
-    )
-
-
-def _grants(
-    account: AccountRow, rows: Sequence[Row[SessionRow, AccountRow, str, str, str]]
-) -> Mapping[str, Role]:
-    if account.is_admin:
-        return {"": "admin"}
-    return {
-        f"{row.organization_id}/{row.project}" if row.project else row.organization_id: row.role
-        for row in rows
-        if row.role
-    }
-
-
-async def _checked(workspaces: Workspaces, username: str, password: str) -> str:
-    async with workspaces.read() as workspace:
-        account = await _account(workspace.session, username)
-    password_hash = account.password_hash if account else None
-    matches = await asyncio.to_thread(_matches, password_hash, password)
-    if account is None or not matches:
-        raise Unauthenticated("Wrong username or password: check both and log in again.")
-    return account.id
-
-
-def _matches(password_hash: str | None, password: str) -> bool:
-    try:
-        return HASHER.verify(password_hash or _decoy(), password)
-    except argon2.exceptions.VerifyMismatchError:
-        return False
-
-
-@functools.cache
-def _decoy() -> str:
-    # An unknown username takes as long as a wrong password.
-    return HASHER.hash(secrets.token_urlsafe())
-
-
-async def _touch(workspaces: Workspaces, token_hash: str, *, last_seen: datetime) -> None:
-    now = workspaces.clock()
-    if now - last_seen < _TOUCH_AFTER:
-        return
-    with contextlib.suppress(EdgeloopError):  # who only reads goes on when the disk is full
-        async with workspaces.write() as workspace:
-            await workspace.session.execute(
-                update(SessionRow).where(SessionRow.token_hash == token_hash).values(last_seen=now)
-            )
-
-
-async def _account(session: AsyncSession, username: str) -> AccountRow | None:
+async def named(session: AsyncSession, username: str) -> AccountRow | None:
+    """The account of this name."""
     found: AccountRow | None = await session.scalar(
         select(AccountRow).where(AccountRow.username == username)
     )
     return found
 
 
-def _new_password() -> str:
-    return secrets.token_urlsafe(12)
+async def _row(workspace: Workspace, account_id: str) -> AccountRow:
+    access.check_account(workspace.caller, Right.ADMINISTER)
+    if workspace.caller.account_id != account_id:
+        access.check(workspace.caller, Right.ADMINISTER)
+    row = await workspace.session.get(AccountRow, account_id)
+    if row is None:
+        raise NotFound(f"There is no account with the id {account_id}.")
+    return row
 
 
-def _hash_of(token: str) -> str:
-    return hashlib.sha256(token.encode()).hexdigest()
+async def _check_name(session: AsyncSession, username: str) -> None:
+    if not username or len(username) > MAX_USERNAME or not username.isprintable():
+        raise Unprocessable(
+            f"An account needs a username of up to {MAX_USERNAME} printable characters."
+        )
+    if await named(session, username):
+        raise Conflict(f"There is an account {username!r} already: choose another username.")
+
+
+async def _check_admin_is_left(workspace: Workspace) -> None:
+    await workspace.session.flush()
+    query = select(func.count()).where(AccountRow.is_admin, ~AccountRow.is_disabled)
+    if not await workspace.session.scalar(query):
+        raise Conflict("This is the last admin of the loop: make somebody else an admin first.")
+
+
+async def _described(workspace: Workspace, rows: Sequence[AccountRow]) -> Sequence[Account]:
+    query = (
+        select(MembershipRow, ProjectRow.name)
+        .outerjoin(ProjectRow, MembershipRow.project_id == ProjectRow.id)
+        .where(MembershipRow.account_id.in_([row.id for row in rows]))
+    )
+    roles: dict[str, list[tuple[MembershipRow, str | None]]] = defaultdict(list)
+    for membership, project in await workspace.session.execute(query):
+        roles[membership.account_id].append((membership, project))
+    return [_account(row, grants.of_roles(roles[row.id])) for row in rows]
+
+
+def _account(row: AccountRow, roles: Grants) -> Account:
+    return Account(
+        id=row.id,
+        username=row.username,
+        is_admin=row.is_admin,
+        is_disabled=row.is_disabled,
+        created=row.created,
+        roles=roles,
+    )

@@ -21,6 +21,13 @@ class Fleet(Protocol):
         """
         ...
 
+    async def look_again(self) -> None:
+        """Look again who the nodes are: a session has ended, or somebody's roles have changed.
+
+        Those that would not be let in any more are disconnected.
+        """
+        ...
+
 
 class NoFleet:
     """No node is connected: for services that run without a server."""
@@ -32,3 +39,6 @@ class NoFleet:
     async def send(self, node_id: str, command: str, *arguments: Any) -> Any:
         """Raises NotFound."""
         raise NotFound(f"The node {node_id} is not connected.")
+
+    async def look_again(self) -> None:
+        """There is nobody."""

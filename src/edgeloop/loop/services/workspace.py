@@ -10,6 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from edgeloop.loop.db.session import Database
 from edgeloop.loop.services.fleet import Fleet
 from edgeloop.loop.services.holders import Holders
+from edgeloop.loop.services.passwords import Passwords
+from edgeloop.loop.services.throttles import LoginGuard
 from edgeloop.loop.storage import ObjectStorage
 from edgeloop.types import Role
 
@@ -20,14 +22,15 @@ class Caller:
 
     ``grants`` are roles by address: ``""`` is the whole loop, then ORGANIZATION and
     ORGANIZATION/PROJECT. ``device_grants``: those of which a token lends what devices do.
-    ``has_session``: logged in, a device that did it without credentials included. ``is_local``: a
-    program on the same host.
+    ``token_id``: the API token that speaks for it. ``has_session``: logged in, a device that did it
+    without credentials included. ``is_local``: a program on the same host.
     """
 
     account_id: str | None = None
     username: str = ""
     grants: Mapping[str, Role] = field(default_factory=dict)
     device_grants: Mapping[str, Role] = field(default_factory=dict)
+    token_id: str | None = None
     is_local: bool = False
     has_session: bool = False
 
@@ -62,6 +65,8 @@ class Workspaces:
     fleet: Fleet
     clock: Callable[[], datetime]
     holders: Holders = field(default_factory=Holders)
+    passwords: Passwords = field(default_factory=Passwords)
+    logins: LoginGuard = field(default_factory=LoginGuard)
 
     @contextlib.asynccontextmanager
     async def read(self, caller: Caller | None = None) -> AsyncIterator[Workspace]:
