@@ -10,7 +10,8 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from edgeloop.client import ClientSettings, LoopClient
+from edgeloop.client import Call, ClientSettings, LoopClient
+from edgeloop.client.call import nothing
 from edgeloop.client.calls import models, trainings
 from edgeloop.client.calls.images import (
     image_detections,
@@ -23,6 +24,7 @@ from edgeloop.client.calls.projects import create_project
 from edgeloop.client.calls.records import NodeRecord, ProjectRecord, TrainingRecord
 from edgeloop.demo.processes import wait_until
 from edgeloop.errors import EdgeloopError
+from edgeloop.protocol import routes
 from edgeloop.types import (
     Annotations,
     BoxAnnotation,
@@ -149,10 +151,13 @@ class Site:
 
 @contextlib.contextmanager
 def site_at(settings: ClientSettings, folder: Path, *, is_elsewhere: bool) -> Iterator[Site]:
-    """A new project at the loop; on a loop ``is_elsewhere`` it is opened to devices."""
+    """A new project; at a loop ``is_elsewhere`` it is open to devices, and deleted at the end."""
     name = f"peers-{uuid.uuid4().hex[:12]}"
     with LoopClient(settings) as client, contextlib.ExitStack() as stack:
         project = client.send(
             create_project(ORGANIZATION, name, CATEGORIES, open_to_devices=is_elsewhere)
         )
+        if is_elsewhere:
+            path = routes.project(ORGANIZATION, name)
+            stack.callback(client.send, Call("DELETE", path, nothing))
         yield Site(client, project, folder, stack)

@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
-from edgeloop.client import ClientSettings, LoopClient
+from edgeloop.client import Call, ClientSettings, LoopClient
 from edgeloop.client.calls.projects import create_project
 from edgeloop.errors import Conflict
 from edgeloop.protocol import routes
@@ -34,8 +34,8 @@ UNQUOTED_LIST_B = (
 class Visitor:
     """Somebody who reads the README and has a loop, and an account there or not."""
 
-    def __init__(self, url: str, folder: Path, options: str) -> None:
-        self.url, self.folder, self.options = url, folder, options
+    def __init__(self, client: LoopClient, folder: Path, options: str) -> None:
+        self.client, self.folder, self.options = client, folder, options
 
     def run(self, line: str, *, is_known: bool = True) -> dict[str, Any]:
         """What the loop answers to a line."""
@@ -43,7 +43,7 @@ class Visitor:
         answer: dict[str, Any] = json.loads(
             shell.run(
                 line,
-                at=self.url,
+                at=self.client.settings.base_url,
                 instead_of="https://learning-loop.ai",
                 folder=self.folder,
                 more=options,
@@ -64,7 +64,7 @@ def visitor(loop: ClientSettings, tmp_path: Path) -> Iterator[Visitor]:
         form = {"username": loop.username, "password": password}
         browser.post(routes.LOGIN, data=form).raise_for_status()
         cookies = "; ".join(f"{name}={value}" for name, value in browser.cookies.items())
-        yield Visitor(loop.base_url, tmp_path, f"-H 'Cookie: {cookies}'")
+        yield Visitor(client, tmp_path, f"-H 'Cookie: {cookies}'")
 
 
 def test_the_lines_are_those_of_the_published_readme(version: str) -> None:
@@ -73,7 +73,7 @@ def test_the_lines_are_those_of_the_published_readme(version: str) -> None:
 
 
 def test_a_model_is_uploaded_listed_and_found_by_its_format_as_the_readme_says(
-    visitor: Visitor, loop: ClientSettings
+    visitor: Visitor,
 ) -> None:
     before = visitor.run(LIST_B)
     model_id = visitor.run(UPLOAD)["id"]
@@ -84,7 +84,7 @@ def test_a_model_is_uploaded_listed_and_found_by_its_format_as_the_readme_says(
     assert listed["comment"].startswith("uploaded at ")
     assert visitor.run(LIST_B) == visitor.run(UNQUOTED_LIST_B) == before
     path = routes.model_file("zauberzeug", "demo", model_id, "format_a")
-    archive = httpx.get(f"{loop.base_url}{path}").content
+    archive = visitor.client.send(Call("GET", path, lambda answer: answer.content))
     with zipfile.ZipFile(io.BytesIO(archive)) as found:
         assert found.read("model.pt") == b"weights of somebody"
         described = json.loads(found.read("model.json"))
