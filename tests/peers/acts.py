@@ -8,6 +8,7 @@ from edgeloop.client import Call
 from edgeloop.client.calls.records import TrainingRecord
 from edgeloop.client.calls.trainings import begin_training
 from edgeloop.protocol.routes import V1
+from edgeloop.types import Detections
 from fakes import jpeg
 from peers.node import PublishedNode
 from peers.site import Site
@@ -31,6 +32,16 @@ def take_pictures(detector: PublishedNode, *, seed: int = 1) -> None:
         files = {"files": jpeg(seed=seed + 1)}
         sent = camera.post("/upload", files=files, params={"source": "belt"})
         assert sent.status_code == 200, sent.text
+
+
+def check_seen(site: Site, found: Detections) -> None:
+    """These are the box and the triangle that the nodes of these tests see."""
+    (box,), (triangle,) = found.boxes, found.segmentations
+    ids = site.project.category_ids()
+    assert (box.x, box.y, box.width, box.height) == (4, 6, 20, 10)
+    assert list(triangle.points) == [(4, 6), (24, 6), (4, 16)]
+    assert (box.category_id, triangle.category_id) == (ids["bolt"], ids["outline"])
+    assert box.confidence == triangle.confidence == 0.5
 
 
 def begin(site: Site, trainer: PublishedNode, *, base_model_id: str | None = None) -> str:

@@ -5,7 +5,6 @@ import shlex
 from typing import Any
 
 from learning_loop_node.data_classes import (
-    BoxDetection,
     Detections,
     ModelInformation,
     PretrainedModel,
@@ -14,6 +13,7 @@ from learning_loop_node.data_classes import (
 from learning_loop_node.trainer.trainer_logic import TrainerLogic
 from learning_loop_node.trainer.trainer_node import TrainerNode
 
+from peers.nodes.seeing import seen_by
 from peers.nodes.serving import arguments, serve
 
 
@@ -79,26 +79,11 @@ class SmallTrainer(TrainerLogic):
     async def _detect(
         self, model_information: ModelInformation, images: list[str], model_folder: str
     ) -> list[Detections]:
+        """Nothing in the first image, the same in all others."""
         assert (pathlib.Path(model_folder) / "model.weights").stat().st_size == 1000
-        category = model_information.categories[0]
-        return [
-            Detections(
-                box_detections=[
-                    BoxDetection(
-                        category_name=category.name,
-                        category_id=category.id,
-                        x=4,
-                        y=6,
-                        width=20,
-                        height=10,
-                        confidence=0.5,
-                        model_name=model_information.version,
-                    )
-                ],
-                image_id=pathlib.Path(image).stem,
-            )
-            for image in images
-        ]
+        ids = sorted(pathlib.Path(image).stem for image in images)
+        found = [Detections(image_id=id_, **seen_by(model_information)) for id_ in ids[1:]]
+        return [Detections(image_id=ids[0]), *found]
 
     async def _clear_training_data(self, training_folder: str) -> None:
         return
