@@ -60,7 +60,7 @@ async def seen_by(client: httpx.AsyncClient, image_id: str) -> list[str]:
     return [item["model_version"] for item in items]
 
 
-@pytest.mark.parametrize("state", ["detecting", "detected", "detection_uploading"])
+@pytest.mark.parametrize("state", ["running", "detecting", "detected", "detection_uploading"])
 def test_nothing_in_a_whole_batch_is_what_the_detecting_training_saw(
     open_loop: OpenLoop, state: str
 ) -> None:
@@ -70,6 +70,18 @@ def test_nothing_in_a_whole_batch_is_what_the_detecting_training_saw(
             answer = await client.post(DETECTIONS, json=body)
             assert (answer.status_code, answer.json()) == (200, {"images": 2})
             assert [await seen_by(client, id_) for id_ in ids] == [["1.0"], ["1.0"]]
+
+    asyncio.run(story())
+
+
+def test_nothing_is_what_the_one_saw_that_detects_where_another_only_uploads(
+    open_loop: OpenLoop,
+) -> None:
+    async def story() -> None:
+        async with detecting(open_loop, "t1", "t2") as (loop, client, ids):
+            await hear(loop, "t1", "train_model_uploading")
+            await client.post(DETECTIONS, json=[{**NOTHING, "image_id": ids[0]}])
+            assert await seen_by(client, ids[0]) == ["2.0"]
 
     asyncio.run(story())
 

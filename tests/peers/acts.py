@@ -14,7 +14,7 @@ from peers.node import PublishedNode
 from peers.site import Site
 
 IMAGES = 7
-"""How many images a training has: 3 to train with, 4 to test with."""
+"""How many images a training has: 3 to train with, 4 to test with; in the last batch is but one."""
 
 
 def runs(detector: PublishedNode, version: str) -> bool:

@@ -16,6 +16,8 @@ from peers.isolation import with_own_temporary
 from peers.published import ROOT, python_of
 
 START_S = 90.0
+BATCH = 6
+"""How many images a trainer looks at, and reports, at once."""
 _URL = re.compile(r"Listening at (http://\S+)")
 _STATE = re.compile(r"Performing state: (?:TrainerState\.)?(\w+)")
 
@@ -96,7 +98,9 @@ class PublishedNode:
         return [*python, self.name, self.id, str(self.data_folder)]
 
     def _environment(self) -> dict[str, str]:
-        inherited = child_environment(self.settings, PYTHONPATH=str(ROOT / "tests"))
+        inherited = child_environment(
+            self.settings, PYTHONPATH=str(ROOT / "tests"), INFERENCE_BATCH_SIZE=str(BATCH)
+        )
         return {name: value for name, value in inherited.items() if not name.startswith("COV")}
 
     def _is_serving(self) -> bool:

@@ -79,7 +79,7 @@ class SmallTrainer(TrainerLogic):
     async def _detect(
         self, model_information: ModelInformation, images: list[str], model_folder: str
     ) -> list[Detections]:
-        """Nothing in the first image, the same in all others."""
+        """Nothing in the first image of a batch, the same in all others."""
         assert (pathlib.Path(model_folder) / "model.weights").stat().st_size == 1000
         ids = sorted(pathlib.Path(image).stem for image in images)
         found = [Detections(image_id=id_, **seen_by(model_information)) for id_ in ids[1:]]

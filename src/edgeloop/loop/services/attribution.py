@@ -15,16 +15,16 @@ _DETECTING = (TrainerState.DETECTING, TrainerState.DETECTED, TrainerState.DETECT
 async def version_at_work(workspace: Workspace, project: Project) -> str:
     """The version of the model that a trainer of the project lets detect now.
 
-    Empty where none does, or several: then nobody knows whose report it is.
+    A running training has files only at its end, so its trainer detects or is about to. Empty where
+    no training has any, or several: then nobody knows whose report it is.
     """
-    query = select(TrainingRow.id).where(
-        TrainingRow.project_id == project.id,
-        TrainingRow.state == TrainingState.RUNNING,
-        TrainingRow.trainer_state.in_(_DETECTING),
+    query = select(TrainingRow.id, TrainingRow.trainer_state).where(
+        TrainingRow.project_id == project.id, TrainingRow.state == TrainingState.RUNNING
     )
-    found = await models.newest_with_files(
-        workspace, (await workspace.session.scalars(query)).all()
-    )
+    states = dict((await workspace.session.execute(query)).tuples().all())
+    found = await models.newest_with_files(workspace, list(states))
+    if len(found) > 1:  # reports are seconds old: they only help to choose
+        found = {id_: model for id_, model in found.items() if states[id_] in _DETECTING}
     if len(found) != 1:
         return ""
     model = await workspace.session.get_one(ModelRow, *found.values())
