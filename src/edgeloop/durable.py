@@ -74,10 +74,15 @@ def remove(path: Path) -> None:
 
 def sweep(folder: Path) -> int:
     """Remove the drafts that a killed process left in ``folder``; says how many."""
-    drafts = list(folder.glob(f"{DRAFT_PREFIX}*")) if folder.is_dir() else []
+    drafts = drafts_in(folder)
     for draft in drafts:
         remove(draft)
     return len(drafts)
+
+
+def drafts_in(folder: Path) -> list[Path]:
+    """The drafts in ``folder``: of writers at work, or of killed ones."""
+    return list(folder.glob(f"{DRAFT_PREFIX}*")) if folder.is_dir() else []
 
 
 @contextlib.contextmanager

@@ -1,11 +1,14 @@
 """A loop in a fixture."""
 
+import asyncio
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
 
+from audits import Data, fill
 from edgeloop.loop import LoopSettings
 from loops import PASSWORD, OpenLoop, ServedLoop, loop_in_process, loop_served
 from zoo import RunStory, zoo_runner
@@ -34,3 +37,18 @@ def served_loop(loop_settings: LoopSettings) -> Iterator[ServedLoop]:
 def run_in_zoo(open_loop: OpenLoop) -> RunStory:
     """Run an async story in a loop with the project zoo/cats."""
     return zoo_runner(open_loop)
+
+
+@pytest.fixture(scope="session")
+def filled_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The data of a loop, to be copied."""
+    folder = tmp_path_factory.mktemp("filled") / "loop"
+    asyncio.run(fill(folder))
+    return folder
+
+
+@pytest.fixture
+def loop_data(filled_folder: Path, tmp_path: Path) -> Data:
+    """The data of a loop that is not running."""
+    shutil.copytree(filled_folder, tmp_path / "loop")
+    return Data(tmp_path / "loop")

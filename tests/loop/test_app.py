@@ -26,7 +26,13 @@ async def answer_to(app: FastAPI, method: str, path: str, **arguments: Any) -> h
 
 
 def test_the_package_offers_its_settings_and_its_app() -> None:
-    assert edgeloop.loop.__all__ == ["LoopSettings", "create_app", "drain", "reset_password"]
+    assert edgeloop.loop.__all__ == [
+        "LoopSettings",
+        "check",
+        "create_app",
+        "drain",
+        "reset_password",
+    ]
     assert all(getattr(edgeloop.loop, name) for name in edgeloop.loop.__all__)
     with pytest.raises(AttributeError, match="nothing_else"):
         edgeloop.loop.nothing_else  # noqa: B018 - that is the point

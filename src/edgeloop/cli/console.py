@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 _NOISY = ("httpx", "httpcore", "aiosqlite", "alembic", "engineio", "socketio", "uvicorn")
 
 
-def progress_bar() -> Progress:
+def progress_bar(*, is_shown: bool = True) -> Progress:
     """A bar with a count and the time that remains."""
     return Progress(
         TextColumn("{task.description}"),
@@ -24,6 +24,7 @@ def progress_bar() -> Progress:
         MofNCompleteColumn(),
         TimeRemainingColumn(),
         console=stderr,
+        disable=not is_shown,
     )
 
 

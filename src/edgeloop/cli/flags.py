@@ -21,8 +21,8 @@ def command_of(
 ) -> Callable[..., None]:
     """A command with a flag for each setting; ``run`` gets one settings object per name.
 
-    It also gets typer's ``context`` if it has a parameter of that name. A flag that is not given
-    leaves the setting to the environment or its default.
+    What else ``run`` has as parameters, typer's ``context`` included, it gets as they are declared.
+    A flag that is not given leaves the setting to the environment or its default.
     """
     parameters: dict[str, inspect.Parameter] = {}
     places: dict[str, tuple[str, str]] = {}
@@ -33,14 +33,11 @@ def command_of(
             parameters[flag] = _parameter(flag, field, variable=variable)
             places[flag] = (name, setting)
 
-    wants_context = "context" in inspect.signature(run).parameters
-    if wants_context:
-        parameters["context"] = inspect.Parameter(
-            "context", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context
-        )
+    own = _own_parameters(run, kinds)
+    parameters |= own
 
     def command(**values: Any) -> None:
-        passed = {"context": values.pop("context")} if wants_context else {}
+        passed = {name: values.pop(name) for name in own}
         chosen: dict[str, dict[str, Any]] = {name: {} for name in kinds}
         for flag, value in values.items():
             name, setting = places[flag]
@@ -51,6 +48,16 @@ def command_of(
     command.__annotations__ = {name: p.annotation for name, p in parameters.items()}
     vars(command)["__signature__"] = inspect.Signature(list(parameters.values()))
     return command
+
+
+def _own_parameters(
+    run: Callable[..., None], kinds: Mapping[str, type[BaseSettings]]
+) -> dict[str, inspect.Parameter]:
+    return {
+        name: parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY)
+        for name, parameter in inspect.signature(run).parameters.items()
+        if name not in kinds
+    }
 
 
 def _parameter(flag: str, field: FieldInfo, *, variable: str) -> inspect.Parameter:

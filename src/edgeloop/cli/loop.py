@@ -1,4 +1,4 @@
-"""``edgeloop loop``: serve the loop, reset a password."""
+"""``edgeloop loop``: serve the loop, check its data, reset a password."""
 
 import asyncio
 import functools
@@ -7,19 +7,48 @@ from typing import Annotated
 
 import typer
 
+from edgeloop.cli.checking import check_data
 from edgeloop.cli.console import log_as_json, stderr, stdout
 from edgeloop.cli.flags import command_of
 from edgeloop.cli.options import needs_extra
+from edgeloop.cli.tables import AsJson
+from edgeloop.errors import InputError
 from edgeloop.loop.settings import LoopSettings
 
 app = typer.Typer(help="The self-hosted Learning Loop.", invoke_without_command=True)
 
 
-def serve(context: typer.Context, settings: LoopSettings) -> None:
-    """Serve the loop: REST, Socket.IO and web pages."""
+def serve_or_check(
+    context: typer.Context,
+    settings: LoopSettings,
+    *,
+    check: Annotated[
+        bool, typer.Option("--check", help="Do not serve: look whether database and files agree.")
+    ] = False,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="With --check: repair what can be repaired.")
+    ] = False,
+    deep: Annotated[
+        bool, typer.Option("--deep", help="With --check: read every file and every index.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Serve the loop: REST, Socket.IO and web pages; or check its data."""
     if context.invoked_subcommand:
         context.obj = settings
-        return
+    elif check:
+        check_data(settings, repair=repair, deep=deep, as_json=as_json)
+    elif repair or deep or as_json:
+        raise InputError("--repair, --deep and --json go with --check.")
+    else:
+        serve(settings)
+
+
+app.callback()(command_of(serve_or_check, {"settings": LoopSettings}))
+
+
+def serve(settings: LoopSettings) -> None:
+    """Serve until a signal ends it."""
     with needs_extra("loop"):
         from edgeloop import host
         from edgeloop.loop import create_app, drain
@@ -33,9 +62,6 @@ def serve(context: typer.Context, settings: LoopSettings) -> None:
         port=settings.port,
         drain=host.Drain(functools.partial(drain, app), settings.stop_within_s),
     )
-
-
-app.callback()(command_of(serve, {"settings": LoopSettings}))
 
 
 @app.command("reset-password")

@@ -7,10 +7,10 @@ from edgeloop.loop.settings import LoopSettings
 
 if TYPE_CHECKING:
     from edgeloop.loop.app import create_app, drain
-    from edgeloop.loop.upkeep import reset_password
+    from edgeloop.loop.upkeep import check, reset_password
 
-__all__ = ["LoopSettings", "create_app", "drain", "reset_password"]
-_PLACES = {"create_app": "app", "drain": "app", "reset_password": "upkeep"}
+__all__ = ["LoopSettings", "check", "create_app", "drain", "reset_password"]
+_PLACES = {"check": "upkeep", "create_app": "app", "drain": "app", "reset_password": "upkeep"}
 
 
 def __getattr__(name: str) -> Any:

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import hashlib
 import json
+import os
 import shutil
 import uuid
 from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
@@ -27,6 +28,14 @@ class StoredFile:
     content_hash: str
 
 
+@dataclass(frozen=True, slots=True)
+class StoredEntry:
+    """A file in a listing."""
+
+    key: str
+    size_bytes: int
+
+
 class ObjectStorage(Protocol):
     """Files by key; a key is a relative path with forward slashes."""
 
@@ -48,6 +57,24 @@ class ObjectStorage(Protocol):
 
     async def delete(self, key: str) -> None:
         """Remove the bytes; it is no error if there are none."""
+        ...
+
+    def entries(
+        self, folder: str, *, leave_out: Collection[str] = ()
+    ) -> AsyncIterator[StoredEntry]:
+        """All files below a folder (``""``: all there are), in the order of their keys' parts."""
+        ...
+
+    async def content_hash(self, key: str) -> str:
+        """The SHA-256 of the bytes in hex; raises NotFound."""
+        ...
+
+    async def set_aside(self, key: str, name: str) -> None:
+        """Take a file out of the storage, but keep it in a place of this name for people to see."""
+        ...
+
+    async def unfinished(self) -> int:
+        """How many files of a killed process are half written."""
         ...
 
     async def check_writable(self) -> None:
@@ -101,6 +128,30 @@ class FolderStorage:
     async def delete(self, key: str) -> None:
         """Remove the bytes; it is no error if there are none."""
         await asyncio.to_thread(durable.remove, self._path(key))
+
+    async def entries(
+        self, folder: str, *, leave_out: Collection[str] = ()
+    ) -> AsyncIterator[StoredEntry]:
+        """All files below a folder (``""``: all there are), in the order of their keys' parts."""
+        for name, size in await asyncio.to_thread(_listed, self._folder / folder):
+            key = f"{folder}/{name}" if folder else name
+            if size is not None:
+                yield StoredEntry(key, size)
+            elif key not in leave_out:
+                async for entry in self.entries(key):
+                    yield entry
+
+    async def content_hash(self, key: str) -> str:
+        """The SHA-256 of the bytes in hex; raises NotFound."""
+        return await asyncio.to_thread(_hash_of, self._existing(key))
+
+    async def set_aside(self, key: str, name: str) -> None:
+        """Move a file out of the storage, to the folder of this name beside it."""
+        await asyncio.to_thread(self._set_aside, key, name)
+
+    async def unfinished(self) -> int:
+        """How many drafts a killed process left."""
+        return len(await asyncio.to_thread(durable.drafts_in, self._folder))
 
     async def check_writable(self) -> None:
         """Write something and remove it again; raises StorageFull, OSError."""
@@ -163,6 +214,11 @@ class FolderStorage:
         finally:
             durable.remove(draft)
 
+    def _set_aside(self, key: str, name: str) -> None:
+        target = self._folder.parent / name / key
+        with durable.draft_of(target) as draft:
+            shutil.move(self._folder / key, draft)  # also from one disk to another
+
     def _intents(self) -> dict[str, list[str]]:
         notes = sorted(self._folder.glob(f"{INTENT_PREFIX}*"))
         return {note.name: json.loads(note.read_bytes()) for note in notes}
@@ -178,6 +234,29 @@ class FolderStorage:
         if not all(parts) or any(part.startswith(".") for part in parts):
             raise NotFound(f"{key!r} is no key of the storage.")
         return self._folder.joinpath(*parts)
+
+
+def _listed(folder: Path) -> list[tuple[str, int | None]]:
+    """What is in a folder, by name: files with their size, folders without one."""
+    own = (durable.DRAFT_PREFIX, INTENT_PREFIX)
+    if not folder.is_dir():
+        return []
+    with os.scandir(folder) as found:
+        entries = sorted(found, key=lambda entry: entry.name)
+    return [
+        (entry.name, None if entry.is_dir() else _size_of(entry))
+        for entry in entries
+        if not entry.name.startswith(own)
+    ]
+
+
+def _size_of(entry: "os.DirEntry[str]") -> int:
+    return entry.stat(follow_symlinks=entry.is_file()).st_size  # a link to nowhere has one, too
+
+
+def _hash_of(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _chunks(source: IO[bytes] | bytes) -> Iterator[bytes]:

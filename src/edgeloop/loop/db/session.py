@@ -71,10 +71,15 @@ class Database:
         async with self.write():
             pass
 
-    async def check_migrated(self) -> None:
-        """Raise ConfigError where the tables are not those of this version of the loop."""
+    async def version(self) -> str:
+        """The version of the tables that there are."""
         async with self.read() as session:
             found = await session.scalar(text("SELECT version_num FROM alembic_version"))
+        return found or "none"
+
+    async def check_migrated(self) -> None:
+        """Raise ConfigError where the tables are not those of this version of the loop."""
+        found = await self.version()
         if found != newest_version():
             raise ConfigError(
                 f"The database has version {found}, the loop {newest_version()}: start the loop "
