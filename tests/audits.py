@@ -70,6 +70,18 @@ class Data:
             connection.commit()
         return rows
 
+    def add_training(self, number: int) -> None:
+        """Add one to zoo/cats, whose project does not know of it."""
+        columns = [
+            *("id", "project_id", "number", "state", "variant", "hyperparameters", "errors"),
+            *("trainer_name", "skipped_images", "rank", "model_format", "created"),
+        ]
+        ((project,),) = self.sql("SELECT id FROM projects WHERE name = 'cats'")
+        values = ["t", project, number, "finished", "", "{}", "{}", "", 0, 0, "", "2026-01-01"]
+        marks = ", ".join("?" for _ in columns)
+        names = ", ".join(columns)
+        self.sql(f"INSERT INTO trainings ({names}) VALUES ({marks})", *values)
+
     def removed(self, pattern: str) -> list[Path]:
         """What repair moved out of the loop."""
         return sorted((self.folder / "removed").rglob(pattern))

@@ -103,19 +103,32 @@ def test_rows_whose_parent_is_gone_are_found(loop_data: Data) -> None:
     assert loop_data.found()[0][1].startswith("model_files row ")
 
 
-def test_values_that_are_not_what_they_are_computed_from_are_found(loop_data: Data) -> None:
-    loop_data.sql("UPDATE detections SET max_confidence = 0.1")
-    (project,) = loop_data.sql("SELECT id FROM projects WHERE name = 'cats'")[0]
-    loop_data.sql(
-        "INSERT INTO trainings (id, project_id, number, state, variant, hyperparameters, errors,"
-        " trainer_name, skipped_images, rank, model_format, created)"
-        " VALUES ('t', ?, 3, 'finished', '', '{}', '{}', '', 0, 0, '', '2026-01-01')",
-        project,
-    )
-    kinds, subjects = zip(*loop_data.found(), strict=True)
-    assert set(kinds) == {"derived"}
-    assert subjects[0].startswith("detections of 1.0 in image")
-    assert subjects[1] == "project zoo/cats"
+@pytest.mark.parametrize(
+    ("table", "column", "value"),
+    [
+        ("detections", "max_confidence", 0.1),
+        ("detections", "categories", ""),
+        ("detections", "number", 99),
+        ("detections", "project_id", "another"),
+        ("images", "taken", "2020-01-01 00:00:00.000000"),
+        ("images", "confidence", 0.1),
+        ("images", "detected", ""),
+        ("images", "annotated", ""),
+    ],
+)
+def test_values_that_are_not_what_they_are_computed_from_are_found(
+    loop_data: Data, table: str, column: str, value: object
+) -> None:
+    which = "detected != ''" if table == "images" else "true"
+    loop_data.sql(f"UPDATE {table} SET {column} = ? WHERE {which}", value)
+    (finding,) = loop_data.audit().found.findings
+    assert finding.kind.value == "derived"
+    assert finding.detail.startswith(f"{column} is ")
+
+
+def test_a_project_that_would_give_a_number_twice_is_found(loop_data: Data) -> None:
+    loop_data.add_training(3)
+    assert loop_data.found() == [("derived", "project zoo/cats")]
 
 
 def test_detections_that_cannot_be_read_are_found(loop_data: Data) -> None:

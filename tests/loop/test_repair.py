@@ -131,20 +131,15 @@ def test_images_of_a_project_that_is_gone_go_with_all_that_belongs_to_them(
     verdict = loop_data.audit(repair=True)
     assert verdict.is_clean
     assert count(loop_data, "images") == 1
-    assert count(loop_data, "image_tags") == 0
+    assert count(loop_data, "detections") == 0
     assert len(loop_data.images) == 1
     assert len(loop_data.removed("*.jpg")) == FRAMES - 1
 
 
 def test_stale_values_are_computed_anew(loop_data: Data) -> None:
     loop_data.sql("UPDATE detections SET max_confidence = 0.1")
-    (project,) = loop_data.sql("SELECT id FROM projects WHERE name = 'cats'")[0]
-    loop_data.sql(
-        "INSERT INTO trainings (id, project_id, number, state, variant, hyperparameters, errors,"
-        " trainer_name, skipped_images, rank, model_format, created)"
-        " VALUES ('t', ?, 3, 'finished', '', '{}', '{}', '', 0, 0, '', '2026-01-01')",
-        project,
-    )
+    loop_data.sql("UPDATE images SET annotated = '', taken = '2020-01-01 00:00:00.000000'")
+    loop_data.add_training(3)
     assert loop_data.audit(repair=True).is_clean
     assert loop_data.sql("SELECT max_confidence FROM detections") == [(0.75,)]
     assert loop_data.sql("SELECT trainings_begun FROM projects WHERE name = 'cats'") == [(3,)]

@@ -9,9 +9,10 @@ from edgeloop.errors import ConfigError
 from edgeloop.loop.db.session import Database
 from edgeloop.loop.folder import own_folder, sweep
 from edgeloop.loop.services import accounts, files
+from edgeloop.loop.services.audit.derived import check_derived
 from edgeloop.loop.services.audit.findings import Audit, Kind, Progress, Verdict
 from edgeloop.loop.services.audit.repair import repair as repaired
-from edgeloop.loop.services.audit.rows import check_database, check_derived, check_version
+from edgeloop.loop.services.audit.rows import check_database, check_version
 from edgeloop.loop.services.audit.stored import check_files
 from edgeloop.loop.services.fleet import NoFleet
 from edgeloop.loop.services.workspace import Workspaces

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from edgeloop.loop.db.tables import Base
+from edgeloop.loop.db.columns import Base
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,13 +58,12 @@ class Seen:
     @property
     def confidence(self) -> float:
         """The highest, 0 where nothing was seen."""
-        return max(self.detections.confidences, default=0.0)
+        return highest_confidence(self.detections)
 
     @property
     def categories(self) -> tuple[str, ...]:
         """The ids of the categories that were seen for sure."""
-        sure = self.detections.above(SURE_FROM)
-        return tuple(sorted({found.category_id for found in sure if found.category_id}))
+        return confidently_seen(self.detections)
 
 
 async def replace_all(workspace: Workspace, project: Project, sightings: Sequence[Sighting]) -> int:
@@ -136,6 +135,17 @@ async def json_of_model(
         DetectionsRow.model_version == model_version, DetectionsRow.image_id.in_(image_ids)
     )
     return dict((await workspace.session.execute(query)).all())
+
+
+def highest_confidence(detections: Detections) -> float:
+    """The highest of all, 0 where nothing was seen."""
+    return max(detections.confidences, default=0.0)
+
+
+def confidently_seen(detections: Detections) -> tuple[str, ...]:
+    """The ids of the categories that were seen for sure."""
+    sure = detections.above(SURE_FROM)
+    return tuple(sorted({found.category_id for found in sure if found.category_id}))
 
 
 def prepared(detections: Detections, *, project: Project, canvas: Canvas) -> Detections:

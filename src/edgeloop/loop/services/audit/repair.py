@@ -11,9 +11,9 @@ from edgeloop.loop.db.integrity import BrokenReference
 from edgeloop.loop.db.tables import ImageRow
 from edgeloop.loop.services import files
 from edgeloop.loop.services.audit import lost
+from edgeloop.loop.services.audit.derived import repair_derived
 from edgeloop.loop.services.audit.findings import Audit, Kind
 from edgeloop.loop.services.audit.lost import Losses
-from edgeloop.loop.services.audit.rows import repair_derived
 from edgeloop.loop.services.workspace import Workspace, Workspaces
 
 REMOVED = "removed"
