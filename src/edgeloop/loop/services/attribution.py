@@ -21,7 +21,7 @@ async def version_at_work(workspace: Workspace, project: Project) -> str:
     query = select(TrainingRow.id, TrainingRow.trainer_state).where(
         TrainingRow.project_id == project.id, TrainingRow.state == TrainingState.RUNNING
     )
-    states = dict((await workspace.session.execute(query)).tuples().all())
+    states = dict((await workspace.session.execute(query)).all())
     found = await models.newest_with_files(workspace, list(states))
     if len(found) > 1:  # reports are seconds old: they only help to choose
         found = {id_: model for id_, model in found.items() if states[id_] in _DETECTING}
