@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import trustme
 
 from edgeloop.stream.transport import (
     Client,
@@ -18,6 +19,7 @@ from edgeloop.stream.transport import (
     Publication,
     Security,
     Server,
+    Tls,
     connect,
     serve,
 )
@@ -75,12 +77,29 @@ class Way:
 
 
 def native_way(name: str, folder: Path) -> Way:
-    """One of the ways without TLS that need no extra."""
+    """One of the ways of the native transport."""
+    if name == "tls":
+        server, client = certificates(folder)
+        return Way(name, "tcp://127.0.0.1:0", server_security=server, client_security=client)
     if name == "unix":
         return Way(name, f"unix://{folder}/robot.sock", Limits(share_from_bytes=1 << 40))
     if name == "shared":
         return Way(name, "tcp://127.0.0.1:0", Limits(share_from_bytes=1))
     return Way(name, "tcp://127.0.0.1:0", Limits(shortcut=name != "tcp"))
+
+
+def certificates(folder: Path) -> tuple[Tls, Tls]:
+    """What a server at 127.0.0.1 shows, and what a client needs to trust it."""
+    authority = trustme.CA()
+    shown = authority.issue_cert("127.0.0.1")
+    shown.private_key_pem.write_to_path(folder / "key.pem")
+    for blob in shown.cert_chain_pems:
+        blob.write_to_path(folder / "certificate.pem", append=True)
+    authority.cert_pem.write_to_path(folder / "authority.pem")
+    return (
+        Tls(certificate=folder / "certificate.pem", key=folder / "key.pem"),
+        Tls(authority=folder / "authority.pem"),
+    )
 
 
 def echo(route: str, message: Message) -> Message:

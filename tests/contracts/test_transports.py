@@ -29,7 +29,7 @@ from streams import (
     native_way,
 )
 
-NATIVE = ["tcp", "near", "unix", "shared"]
+NATIVE = ["tcp", "tls", "near", "unix", "shared"]
 
 
 @pytest.fixture(params=NATIVE)

@@ -21,7 +21,7 @@ _MOST_ENTRIES = kinds.MAX_ENTRIES
 _FEW_BYTES = 1 << 14
 """Arrays up to here are copied when they are encoded: that is cheaper than a view of them."""
 _INT64 = 1 << 63
-_ARRAY, _BYTES, _INLINE, _DEPTH = kinds.ARRAY, kinds.BYTES, kinds.INLINE_BYTES, kinds.MAX_DEPTH - 1
+_ARRAY, _BYTES, _INLINE, _DEPTH = kinds.ARRAY, kinds.BYTES, kinds.INLINE_BYTES, kinds.MAX_DEPTH
 
 
 class Encoded(msgspec.Struct, eq=False, weakref=True):
@@ -81,7 +81,8 @@ def encode(value: Any, *, title: str | None = None) -> Encoded:
     parts: list[Part] = []
     try:
         kind = type(value)
-        tree = value if kind in _AS_THEY_ARE else _BY_TYPE.get(kind, _rare)(value, parts, _DEPTH)
+        depth = _DEPTH if title is None else _DEPTH - 1
+        tree = value if kind in _AS_THEY_ARE else _BY_TYPE.get(kind, _rare)(value, parts, depth)
         header = _encode(tree if title is None else (title, tree))
     except _Refused as refused:
         path = "".join(f"[{step!r}]" for step in reversed(refused.path))

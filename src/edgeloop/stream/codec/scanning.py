@@ -72,7 +72,7 @@ def _token(header: bytes, position: int) -> tuple[int, int]:
     if first in _FIXED:
         return 0, position + _FIXED[first]
     if first in _FIXED_EXTENSION:
-        return _extension(header[position], position + 1, _FIXED_EXTENSION[first])
+        return _extension(header, position, _FIXED_EXTENSION[first])
     return _long_token(header, position, first)
 
 
@@ -82,7 +82,7 @@ def _long_token(header: bytes, position: int, first: int) -> tuple[int, int]:
     start, position = position, position + _LENGTH_BYTES[first]
     length = int.from_bytes(header[start:position], "big")
     if first in (0xC7, 0xC8, 0xC9):
-        return _extension(header[position], position + 1, length)
+        return _extension(header, position, length)
     if first in (0xDC, 0xDD):
         return length, position
     if first in (0xDE, 0xDF):
@@ -90,9 +90,14 @@ def _long_token(header: bytes, position: int, first: int) -> tuple[int, int]:
     return 0, position + length
 
 
-def _extension(code: int, position: int, length: int) -> tuple[int, int]:
-    if code == kinds.TUPLE:
-        return 1, position  # its bytes are one list
+def _extension(header: bytes, position: int, length: int) -> tuple[int, int]:
+    """The extension whose code is here."""
+    code = header[position]
     if code == 0xFF:
         raise CodecError("The message has a timestamp in it: send it as a number or a text.")
-    return 0, position + length
+    if code != kinds.TUPLE:
+        return 0, position + 1 + length
+    first = header[position + 1]  # a tuple's bytes are those of one list
+    if not (0x90 <= first < 0xA0 or first in (0xDC, 0xDD)):
+        raise CodecError("The message has a tuple that is none.")
+    return _token(header, position + 1)

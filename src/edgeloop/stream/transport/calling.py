@@ -3,7 +3,7 @@
 import threading
 from time import monotonic
 
-from edgeloop.errors import CodecError, RemoteError
+from edgeloop.errors import CodecError, RemoteError, StreamClosed
 from edgeloop.stream.codec import encode
 from edgeloop.stream.transport.base import (
     Callback,
@@ -54,9 +54,12 @@ class CallingClient(Client):
             connection.tally.failures += 1
             self._done(connection, begun)
             raise
+        except StreamClosed as error:
+            self._failed(connection)
+            why = f"{error} The call may or may not have been answered."
+            raise StreamClosed(why) from error
         except BaseException:
-            connection.tally.failures += 1
-            self._connections.drop(connection)
+            self._failed(connection)
             raise
         self._done(connection, begun)
         return content
@@ -83,3 +86,7 @@ class CallingClient(Client):
         now = monotonic()
         connection.tally.timed(now - begun)
         self._connections.give_back(connection, now)
+
+    def _failed(self, connection: Connection) -> None:
+        connection.tally.failures += 1
+        self._connections.drop(connection)

@@ -5,7 +5,7 @@ from collections import Counter
 
 from edgeloop.stream.transport.base import Counters
 
-_BUCKETS = 36
+_BUCKETS = 64
 
 
 class Tally:

@@ -15,6 +15,7 @@ def server_context(security: Security | None) -> ssl.SSLContext | None:
         raise ConfigError("A server with TLS needs a certificate and its key.")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     _load(context, tls)
+    context.num_tickets = 0  # connections are kept: nothing is resumed
     if tls.authority is not None:
         context.verify_mode = ssl.CERT_REQUIRED
     return context

@@ -1,10 +1,11 @@
 """How a native client gets in: dials, shakes hands, takes the shortcut on the same host."""
 
+import socket
 import ssl
 from dataclasses import dataclass
 from time import monotonic
 
-from edgeloop.errors import StreamTimeout
+from edgeloop.errors import StreamError, StreamTimeout, Unauthenticated
 from edgeloop.stream.transport.address import Address
 from edgeloop.stream.transport.base import Limits
 from edgeloop.stream.transport.native.buffers import Buffers
@@ -49,7 +50,7 @@ class Door:
             return plain_wire(connection, self.buffers, tally, self.limits)
         connection.settimeout(_left(deadline))
         try:
-            secured = self.tls.wrap_socket(connection, server_hostname=self.address.host)
+            secured = _secured(connection, self.tls, self.address)
         except BaseException:
             connection.close()
             raise
@@ -64,6 +65,20 @@ class Door:
         except OSError:
             return None
         return plain_wire(connection, self.buffers, tally, self.limits)
+
+
+def _secured(connection: socket.socket, tls: ssl.SSLContext, address: Address) -> ssl.SSLSocket:
+    try:
+        return tls.wrap_socket(connection, server_hostname=address.host)
+    except ssl.SSLCertVerificationError as error:
+        raise Unauthenticated(
+            f"The certificate of {address.url} is not trusted ({error.verify_message}): "
+            "give its authority, or the name that it is for."
+        ) from error
+    except (ssl.SSLEOFError, ssl.SSLZeroReturnError):
+        raise
+    except ssl.SSLError as error:
+        raise StreamError(f"TLS with {address.url} failed ({error.reason}): is it on?") from error
 
 
 def _left(deadline: float) -> float:

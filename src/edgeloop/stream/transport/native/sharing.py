@@ -43,7 +43,8 @@ class Outbox:
     def place(self, message: Encoded) -> tuple[int, Segment | None] | None:
         """(slot, segment to offer first) for the body, None where all slots are in use.
 
-        A message that is in shared memory already stays where it is, others are copied.
+        A message that is in shared memory already stays where it is. Others are copied and lose
+        their parts: these may be arrays of the other side, which gets them back the sooner.
         """
         if isinstance(message, SharedMessage):
             return self._place_shared(message)
@@ -58,6 +59,7 @@ class Outbox:
         slot = self._slots[index]
         slot.lease = message.size
         message.write_to(slot.segment.view)
+        message.parts.clear()
         return index, offer
 
     def release(self, mask: int) -> None:

@@ -71,7 +71,7 @@ class UnixWire(Wire):
 
     def _accept(self, slot: int, header: bytes) -> None:
         size, writable = _read_terms(header)
-        if size > rounded(self.max_bytes):
+        if not 0 < size <= rounded(self.max_bytes):
             raise CodecError("The other side offers more shared memory than allowed.")
         self.send(Kind.READY, encode(None))
         self._inbox.put(slot, attach(self._descriptor(), size, writable=writable))

@@ -6,7 +6,14 @@ import socket
 import ssl
 from dataclasses import dataclass
 
-from edgeloop.errors import CodecError, EdgeloopError, Overloaded, StreamError, TooLarge
+from edgeloop.errors import (
+    CodecError,
+    EdgeloopError,
+    Overloaded,
+    StreamClosed,
+    StreamError,
+    TooLarge,
+)
 from edgeloop.stream.codec import Encoded, decode
 from edgeloop.stream.codec.decoding import Body
 from edgeloop.stream.transport.base import Handler, Limits
@@ -75,6 +82,8 @@ class Visit:
             return
         try:
             let_in(wire, house.token, house.limits, shortcut=house.shortcut)
+        except StreamClosed:  # it went away, maybe to come by the shortcut
+            raise
         except EdgeloopError:
             house.ledger.count("refused")
             raise

@@ -1,0 +1,78 @@
+"""URLs of servers."""
+
+import socket
+from pathlib import Path
+
+import pytest
+
+from edgeloop.errors import ConfigError
+from edgeloop.stream.transport import connect, serve
+from edgeloop.stream.transport.address import Address, parse_address
+from streams import WAIT_S, echo
+
+
+@pytest.mark.parametrize(
+    ("url", "address"),
+    [
+        ("127.0.0.1:5555", Address("tcp", "127.0.0.1", 5555)),
+        ("robot:0", Address("tcp", "robot", 0)),
+        ("tcp://robot.local:5555/", Address("tcp", "robot.local", 5555)),
+        ("grpc://robot:1", Address("grpc", "robot", 1)),
+        ("zmq://[::1]:2", Address("zmq", "::1", 2)),
+        ("unix:///run/robot.sock", Address("unix", path="/run/robot.sock")),
+    ],
+)
+def test_an_address_is_read_and_written(url: str, address: Address) -> None:
+    assert parse_address(url) == address
+    assert parse_address(address.url) == address
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["", "robot", "tcp://", "tcp://robot", "robot:port", "robot:99999", "http://robot:80", "unix://",
+     "tcp://robot:1/path", ":5555", "tcp://[::1:5"],
+)  # fmt: skip
+def test_what_is_no_address_is_refused(url: str) -> None:
+    with pytest.raises(ConfigError):
+        parse_address(url)
+
+
+def test_a_port_that_is_taken_is_told() -> None:
+    with serve("127.0.0.1:0", echo) as server, pytest.raises(ConfigError, match="in use"):
+        serve(server.url, echo)
+
+
+def test_servers_listen_on_ipv6() -> None:
+    with (
+        serve("tcp://[::1]:0", echo) as server,
+        connect(server.url, timeout_s=WAIT_S) as client,
+    ):
+        assert client.call("echo", {"n": 1}) == {"n": 1}
+
+
+def test_a_socket_that_a_killed_server_left_is_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "robot.sock"
+    with socket.socket(socket.AF_UNIX) as left:
+        left.bind(str(path))
+    with (
+        serve(f"unix://{path}", echo) as server,
+        connect(server.url, timeout_s=WAIT_S) as client,
+    ):
+        assert client.call("echo", {"n": 1}) == {"n": 1}
+        assert path.stat().st_mode & 0o777 == 0o600
+    assert not path.exists()
+
+
+def test_a_socket_that_somebody_listens_at_is_not_taken(tmp_path: Path) -> None:
+    with serve(f"unix://{tmp_path}/s", echo) as server:
+        with pytest.raises(ConfigError, match="Another server"):
+            serve(server.url, echo)
+        with connect(server.url, timeout_s=WAIT_S) as client:
+            assert client.call("echo", {}) == {}
+
+
+def test_a_file_that_is_no_socket_is_not_replaced(tmp_path: Path) -> None:
+    (tmp_path / "notes").write_text("keep me")
+    with pytest.raises(ConfigError, match="in use"):
+        serve(f"unix://{tmp_path}/notes", echo)
+    assert (tmp_path / "notes").read_text() == "keep me"
