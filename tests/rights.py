@@ -56,6 +56,8 @@ _GESTURE = {
 _CREDENTIALS = {"username": "admin", "password": "correct horse"}
 _PROJECT = "/api/{organization}/projects/{name}"
 
+_LEASE = {"source_format": "onnx", "target_format": "engine"}
+
 ENTRIES: Mapping[str, Entry] = {
     "GET /health": Entry("anybody"),
     "GET /ready": Entry("anybody"),
@@ -99,12 +101,24 @@ ENTRIES: Mapping[str, Entry] = {
     "POST /api/v1/trainings/{training_id}/abort": Entry("manager"),
     "GET /api/v1/projects/{project_id}/models": Entry("viewer"),
     "GET /api/v1/models/{model_id}": Entry("viewer"),
+    "PATCH /api/v1/models/{model_id}": Entry("manager", json={"comment": "good"}),
+    "GET /api/v1/models/{model_id}/lineage": Entry("viewer"),
     "GET /api/v1/models/{model_id}/evaluation": Entry("viewer", answer=409),
+    "GET /api/v1/models/{model_id}/comparison/{other_id}": Entry("viewer", answer=409),
     "GET /api/v1/projects/{project_id}/deployment": Entry("viewer"),
     "PUT /api/v1/projects/{project_id}/deployment": Entry(
         "manager", json={"model_id": "{model_id}"}
     ),
+    "POST /api/v1/projects/{project_id}/deployment/rollback": Entry("manager", json={}, answer=409),
+    "GET /api/v1/projects/{project_id}/deployments": Entry("viewer"),
+    "GET /api/v1/projects/{project_id}/conversions": Entry("viewer"),
+    "POST /api/v1/conversions/lease": Entry("manager", json=_LEASE, answer=204, stranger=403),
+    "POST /api/v1/conversions/{conversion_id}/renewal": Entry("manager", json={}),
+    "POST /api/v1/conversions/{conversion_id}/failure": Entry("manager", json={"error": "no"}),
+    "POST /api/v1/conversions/{conversion_id}/retry": Entry("manager", answer=409),
     "GET /api/v1/nodes": Entry("account"),
+    "GET /api/v1/nodes/{node_id}": Entry("viewer"),
+    "DELETE /api/v1/nodes/{node_id}": Entry("manager", answer=409),
     "POST /api/v1/nodes/{node_id}/restart": Entry("manager", answer=404),
     "POST /api/v1/nodes/{node_id}/user_input": Entry("annotator", json=_GESTURE, answer=404),
     "POST /api/v1/nodes/{node_id}/user_logout": Entry(

@@ -126,3 +126,98 @@ def test_detectors_are_told_what_people_deploy(open_loop: OpenLoop) -> None:
             assert (await device.put(path, json={"model_id": model_id})).status_code == 403
 
     asyncio.run(story())
+
+
+async def roll_back(loop: LoopInHand, model_id: str | None = None) -> Deployment:
+    """Go back as a person does."""
+    return await deployments.roll_back(loop.workspaces, PERSON, loop.project.id, model_id=model_id)
+
+
+def test_a_rollback_goes_to_the_deployment_before_and_again_further_back(tmp_path: Path) -> None:
+    async def story(loop: LoopInHand) -> None:
+        first, second, third = [await published(loop) for _ in range(3)]
+        for model_id in (first, second, third):
+            await deploy(loop, model_id)
+        assert [(await roll_back(loop)).model_id for _ in range(2)] == [second, first]
+        with pytest.raises(Conflict, match="No other model was deployed"):
+            await roll_back(loop)
+
+    run(tmp_path, story)
+
+
+def test_a_rollback_after_a_new_deployment_goes_to_what_was_there_before_it(
+    tmp_path: Path,
+) -> None:
+    async def story(loop: LoopInHand) -> None:
+        first, second, third = [await published(loop) for _ in range(3)]
+        for model_id in (first, second):
+            await deploy(loop, model_id)
+        await roll_back(loop)
+        await deploy(loop, third)
+        assert (await roll_back(loop)).model_id == first
+        with pytest.raises(Conflict):
+            await roll_back(loop)
+
+    run(tmp_path, story)
+
+
+def test_a_rollback_to_a_model_needs_that_it_was_deployed(tmp_path: Path) -> None:
+    async def story(loop: LoopInHand) -> None:
+        first, second, never = [await published(loop) for _ in range(3)]
+        for model_id in (first, second):
+            await deploy(loop, model_id)
+        assert (await roll_back(loop, first)).model_id == first
+        with pytest.raises(Conflict, match="deploy one"):
+            await roll_back(loop, never)
+
+    run(tmp_path, story)
+
+
+def test_without_a_deployment_there_is_nothing_to_go_back_from(tmp_path: Path) -> None:
+    async def story(loop: LoopInHand) -> None:
+        with pytest.raises(NotFound, match="No model of zoo/cats is deployed"):
+            await roll_back(loop)
+
+    run(tmp_path, story)
+
+
+def test_a_model_whose_files_are_lost_is_not_deployed(tmp_path: Path) -> None:
+    async def story(loop: LoopInHand) -> None:
+        first, second = await published(loop), await published(loop)
+        await deploy(loop, first)
+        await deploy(loop, second)
+        for file in (tmp_path / "files" / "models" / first).iterdir():
+            file.unlink()
+        with pytest.raises(Conflict, match=r"onnx files of model 1\.0 of zoo/cats are lost"):
+            await roll_back(loop)
+        with pytest.raises(Conflict, match="are lost"):
+            await deployments.make_target(loop.workspaces, PERSON, loop.project.id, model_id=first)
+
+    run(tmp_path, story)
+
+
+def test_people_roll_back_and_see_the_history(open_loop: OpenLoop) -> None:
+    async def story() -> None:
+        async with open_loop() as loop:
+            project = await loop.project()
+            client = await loop.client()
+            path = f"{V1}/projects/{project['id']}/deployment"
+            ids = []
+            for number in (1, 2):
+                await client.post(f"{V1}/projects/{project['id']}/trainings", json={})
+                upload = routes.training_model_file("zoo", "cats", number, "onnx")
+                answer = await client.put(upload, files={"files": ("m.onnx", b"w")})
+                ids.append(answer.json()["id"])
+                await client.put(path, json={"model_id": ids[-1]})
+            back = (await client.post(f"{path}/rollback", json={})).json()
+            assert (back["model_id"], back["version"]) == (ids[0], "1.0")
+            assert (back["author"], back["restores"]) == ("admin", 1)
+            page = (await client.get(f"{path}s?limit=2")).json()
+            rest = (await client.get(f"{path}s?after={page['next']}")).json()
+            seen = [made["model_id"] for made in page["items"] + rest["items"]]
+            assert seen == [ids[0], ids[1], ids[0]]
+            assert (await client.post(f"{path}/rollback", json={})).status_code == 409
+            named = await client.post(f"{path}/rollback", json={"model_id": ids[1]})
+            assert named.json()["model_id"] == ids[1]
+
+    asyncio.run(story())

@@ -11,8 +11,11 @@ from sqlalchemy import func, select
 from edgeloop.errors import Conflict, NotFound
 from edgeloop.loop.db.tables import AnnotationsRow, DetectionsRow, ImageRow
 from edgeloop.loop.dispatch import Dispatcher
-from edgeloop.loop.services import figures, models
+from edgeloop.loop.services import figures, models, projects, trainings
 from edgeloop.loop.services.figures import Selection
+from edgeloop.loop.services.projects import NewProject
+from edgeloop.loop.services.trainings import TrainingRequest
+from edgeloop.protocol import routes
 from edgeloop.protocol.payloads.annotations import annotations_to_json
 from edgeloop.protocol.payloads.detections import detections_to_json
 from edgeloop.protocol.routes import V1
@@ -245,5 +248,88 @@ def test_people_see_all_figures(open_loop: OpenLoop) -> None:
             assert body["counts"] == {cat: {"tp": 1, "fp": 0, "fn": 0}}
             assert (body["confusion"], body["images"]) == ([[1, 0], [0, 0]], 1)
             assert (await client.get(f"{path}?set=all")).status_code == 422
+
+    asyncio.run(story())
+
+
+async def look(loop: LoopInHand, name: str, version: str, *, hit: bool) -> None:
+    """A model has looked at an image."""
+    async with loop.workspaces.write() as workspace:
+        row = await workspace.session.get_one(ImageRow, name)
+        box = BoxDetection(cat_of(loop)[1], "cat", 10, 10, 20, 20, 0.9, version)
+        shapes = detections_to_json(Detections(boxes=(box,)) if hit else Detections())
+        workspace.session.add(
+            DetectionsRow(
+                image_id=name,
+                model_version=version,
+                project_id=row.project_id,
+                number=row.number,
+                shapes=shapes,
+                updated=loop.clock.now,
+            )
+        )
+
+
+def test_two_models_are_compared_on_the_images_that_both_have_looked_at(tmp_path: Path) -> None:
+    async def story(loop: LoopInHand) -> None:
+        first = await published(loop)
+        await loop.begin()
+        second = await loop.upload(2)
+        for name, seen in (("a", "hit"), ("b", "nothing"), ("c", "hit")):
+            await image(loop, cat_of(loop), name, seen)  # type: ignore[arg-type]
+        await look(loop, "a", "2.0", hit=True)
+        await look(loop, "b", "2.0", hit=True)
+        found = await figures.compare(loop.workspaces, PERSON, model_ids=(first, second))
+        assert (found.first.version, found.second.version) == ("1.0", "2.0")
+        assert found.of_first.images == found.of_second.images == 2
+        assert found.of_first.map50 == pytest.approx(0.5, abs=0.01)
+        assert found.of_second.map50 == 1.0
+
+    run(tmp_path, story)
+
+
+def test_models_that_have_no_image_in_common_cannot_be_compared(tmp_path: Path) -> None:
+    async def story(loop: LoopInHand) -> None:
+        first = await published(loop)
+        await loop.begin()
+        second = await loop.upload(2)
+        await image(loop, cat_of(loop), "a")
+        with pytest.raises(Conflict, match="have looked at no complete test images"):
+            await figures.compare(loop.workspaces, PERSON, model_ids=(first, second))
+        with pytest.raises(NotFound):
+            await figures.compare(loop.workspaces, PERSON, model_ids=(first, "none"))
+
+    run(tmp_path, story)
+
+
+def test_models_of_two_projects_cannot_be_compared(tmp_path: Path) -> None:
+    async def story(loop: LoopInHand) -> None:
+        first = await published(loop)
+        async with loop.workspaces.write() as workspace:
+            other = await projects.create(workspace, NewProject("zoo", "dogs"))
+            training = (await trainings.begin(workspace, other.id, TrainingRequest())).row
+            second = await models.add(workspace, training)
+        with pytest.raises(Conflict, match="two projects"):
+            await figures.compare(loop.workspaces, PERSON, model_ids=(first, second.id))
+
+    run(tmp_path, story)
+
+
+def test_people_see_two_models_side_by_side(open_loop: OpenLoop) -> None:
+    async def story() -> None:
+        async with open_loop() as loop:
+            project = await loop.project()
+            client = await loop.client()
+            path = f"{V1}/projects/{project['id']}/trainings"
+            await client.post(path, json={})
+            upload = routes.training_model_file("zoo", "cats", 1, "onnx")
+            model_id = (await client.put(upload, files={"files": ("m.onnx", b"w")})).json()["id"]
+            await image(loop, (project["id"], project["categories"][0]["id"]), "a")
+            answer = await client.get(f"{V1}/models/{model_id}/comparison/{model_id}?set=test")
+            found = answer.json()
+            assert found["images"] == 1
+            assert [side["map50"] for side in found["models"]] == [1.0, 1.0]
+            assert found["models"][0]["version"] == "1.0"
+            assert list(found["models"][0]["per_category"]) == [project["categories"][0]["id"]]
 
     asyncio.run(story())

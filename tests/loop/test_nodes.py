@@ -2,19 +2,22 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from edgeloop.errors import Conflict
-from edgeloop.loop.services import nodes
-from edgeloop.loop.services.nodes import KnownNode
+from edgeloop.errors import Conflict, NotFound
+from edgeloop.loop.services import nodes, queue
+from edgeloop.loop.services.nodes import KnownNode, NodeFilter
+from edgeloop.loop.services.queue import Match
 from edgeloop.protocol import routes
 from edgeloop.protocol.payloads.nodes import detector_status_to_json
 from edgeloop.protocol.routes import V1
 from edgeloop.types import DetectorStatus, OperationMode
-from fleets import LoopInHand, loop_in_hand
+from fleets import PERSON, LoopInHand, loop_in_hand
 from loops import LOCAL, OpenLoop
 
 Story = Callable[[LoopInHand], Awaitable[None]]
@@ -164,5 +167,102 @@ def test_a_report_with_half_a_character_can_be_read_again(open_loop: OpenLoop) -
             assert answer.status_code == 200, answer.text
             (node,) = (await (await loop.client()).get(f"{V1}/nodes")).json()["items"]
             assert node["status"]["errors"] == {"update_model": "café ?"}
+
+    asyncio.run(story())
+
+
+async def forget(loop: LoopInHand, node_id: str) -> None:
+    """Forget a node as a person does."""
+    async with loop.workspaces.write(PERSON) as workspace:
+        await nodes.forget(workspace, node_id)
+
+
+def test_a_node_that_is_away_can_be_forgotten(tmp_path: Path) -> None:
+    async def story(loop: LoopInHand) -> None:
+        await hear_detector(loop)
+        with pytest.raises(Conflict, match="is online"):
+            await forget(loop, "d1")
+        loop.clock.move(timedelta(minutes=2))
+        await forget(loop, "d1")
+        assert await known(loop) == {}
+        await hear_detector(loop)
+        assert list(await known(loop)) == ["d1"]
+
+    run(tmp_path, story)
+
+
+def test_a_trainer_that_still_has_a_training_is_not_forgotten(tmp_path: Path) -> None:
+    async def story(loop: LoopInHand) -> None:
+        training_id = await loop.begin()
+        await loop.hear("idle")
+        async with loop.workspaces.write() as workspace:
+            await queue.claim(workspace, Match(training_id, "t1"))
+        loop.fleet.connected.clear()
+        loop.clock.move(timedelta(minutes=2))
+        with pytest.raises(Conflict, match="still has training 1"):
+            await forget(loop, "t1")
+        await loop.abort(training_id)
+        await forget(loop, "t1")
+        with pytest.raises(NotFound):
+            await forget(loop, "t1")
+
+    run(tmp_path, story)
+
+
+def test_nodes_are_found_by_kind_project_and_whether_they_are_there(tmp_path: Path) -> None:
+    async def story(loop: LoopInHand) -> None:
+        await hear_detector(loop)
+        loop.clock.move(timedelta(minutes=2))
+        await loop.hear("idle")
+
+        async def found(**which: Any) -> list[str]:
+            async with loop.workspaces.read() as workspace:
+                listed = await nodes.list_by_id(workspace, limit=9, which=NodeFilter(**which))
+                return [node.row.id for node in listed]
+
+        assert await found() == ["d1", "t1"]
+        assert await found(kind="detector") == ["d1"]
+        assert await found(project_id=loop.project.id) == ["d1"]
+        assert await found(is_online=True) == ["t1"]
+        assert await found(is_online=False, kind="trainer") == []
+
+    run(tmp_path, story)
+
+
+def test_people_see_how_a_node_is(open_loop: OpenLoop) -> None:
+    async def story() -> None:
+        async with open_loop() as loop:
+            await loop.project()
+            device, client = await loop.stranger(address=LOCAL), await loop.client()
+            status = replace(
+                DETECTOR,
+                node_version="edgeloop 1",
+                current_model="1.0",
+                target_model="1.1",
+                outbox_depth=17,
+                errors={"upload": "no answer"},
+            )
+            report = detector_status_to_json(status)
+            await device.post(routes.detectors("zoo", "cats"), json=report)
+            node = (await client.get(f"{V1}/nodes/d1")).json()
+            assert (node["version"], node["model"], node["target"]) == ("edgeloop 1", "1.0", "1.1")
+            assert (node["outbox_depth"], node["errors"]) == (17, {"upload": "no answer"})
+            assert (node["organization"], node["project"], node["online"]) == ("zoo", "cats", True)
+            listed = (await client.get(f"{V1}/nodes?kind=trainer")).json()
+            assert listed == {"items": [], "next": None}
+            assert (await client.delete(f"{V1}/nodes/d1")).status_code == 409
+            assert (await client.get(f"{V1}/nodes/none")).status_code == 404
+
+    asyncio.run(story())
+
+
+def test_a_report_that_says_nothing_sensible_is_shown_as_nothing(open_loop: OpenLoop) -> None:
+    async def story() -> None:
+        async with open_loop() as loop:
+            await loop.project()
+            device, client = await loop.stranger(address=LOCAL), await loop.client()
+            await device.post(routes.detectors("zoo", "cats"), json={"uuid": "d1"})
+            node = (await client.get(f"{V1}/nodes/d1")).json()
+            assert (node["version"], node["model"], node["errors"]) == (None, None, {})
 
     asyncio.run(story())

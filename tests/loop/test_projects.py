@@ -32,6 +32,8 @@ def test_a_new_project_is_answered_whole(open_loop: OpenLoop) -> None:
                 "categories": [first, second],
                 "open_to_devices": False,
                 "has_val_split": False,
+                "promoted_model_id": None,
+                "wanted_formats": [],
                 "created": "2026-01-02T03:04:05+00:00",
                 "image_counts": {"inbox": 0, "annotate": 0, "review": 0, "complete": 0, "trash": 0},
             }
@@ -223,5 +225,36 @@ def test_published_clients_find_projects_with_their_resource(open_loop: OpenLoop
             assert (listed["organization_id"], listed["project_id"]) == ("zoo", "cats")
             answer = await client.get(f"/api{listed['resource']}")
             assert answer.json()["categories"] == project["categories"]
+
+    asyncio.run(story())
+
+
+def test_what_is_left_out_of_a_change_of_a_category_stays_as_it_is(open_loop: OpenLoop) -> None:
+    async def story() -> None:
+        async with open_loop() as loop:
+            client = await loop.client()
+            whole = {"name": "paw", "type": "point", "description": "d", "hotkey": "p"}
+            point = {**whole, "color": "#112233", "point_size": 7}
+            project = await loop.project(categories=[point])
+            path = f"{PROJECTS}/{project['id']}"
+            (before,) = project["categories"]
+            for change in ({"name": "paw"}, {"id": before["id"]}):
+                changed = (await client.patch(path, json={"categories": [change]})).json()
+                assert changed["categories"] == [before]
+            change = {"id": before["id"], "name": "foot", "hotkey": ""}
+            changed = (await client.patch(path, json={"categories": [change]})).json()
+            assert changed["categories"] == [{**before, "name": "foot", "hotkey": ""}]
+
+    asyncio.run(story())
+
+
+def test_a_category_that_is_added_needs_a_name(open_loop: OpenLoop) -> None:
+    async def story() -> None:
+        async with open_loop() as loop:
+            client = await loop.client()
+            path = f"{PROJECTS}/{(await loop.project())['id']}"
+            for wrong in ({}, {"id": "unknown"}):
+                answer = await client.patch(path, json={"categories": [wrong]})
+                assert (answer.status_code, "has no name" in answer.text) == (422, True)
 
     asyncio.run(story())

@@ -59,6 +59,9 @@ async def zoo_in(loop: LoopInProcess, callers: Collection[str]) -> Zoo:
     model_id = (await root.put(path, files=_MODEL)).json()["id"]
     body = {"model_id": model_id}
     await root.put(f"{V1}/projects/{project['id']}/deployment", json=body)
+    await root.patch(f"{V1}/projects/{project['id']}", json={"wanted_formats": ["engine"]})
+    wanted = {"source_format": "onnx", "target_format": "engine"}
+    leased = (await root.post(f"{V1}/conversions/lease", json=wanted)).json()
     reported = await root.post(routes.detectors("zoo", "cats"), json=REPORT)
     assert reported.status_code == 200, reported.text
     ids = {
@@ -71,7 +74,9 @@ async def zoo_in(loop: LoopInProcess, callers: Collection[str]) -> Zoo:
         "training_id": training["id"],
         "number": "1",
         "model_id": model_id,
+        "other_id": model_id,
         "model_format": "onnx",
+        "conversion_id": leased["id"],
     }
     clients = {caller: await client_of(loop, caller) for caller in callers}
     return Zoo(loop, ids, clients)

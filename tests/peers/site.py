@@ -12,7 +12,7 @@ from pydantic import SecretStr
 
 from edgeloop.client import Call, ClientSettings, LoopClient
 from edgeloop.client.call import nothing
-from edgeloop.client.calls import models, trainings
+from edgeloop.client.calls import deployments, models, trainings
 from edgeloop.client.calls.images import (
     image_detections,
     image_ids,
@@ -139,7 +139,7 @@ class Site:
 
     def deploy(self, model_id: str) -> str:
         """Make a model the deployment target; returns its version."""
-        return self.client.send(models.deploy(self.project.id, model_id)).version
+        return self.client.send(deployments.deploy(self.project.id, model_id)).version
 
     def training(self, training_id: str) -> TrainingRecord:
         """A training as it is now."""

@@ -6,7 +6,8 @@ from functools import partial
 from typing import Any
 
 from edgeloop.client import Call
-from edgeloop.client.calls.models import deploy, evaluation, project_models
+from edgeloop.client.calls.deployments import deploy
+from edgeloop.client.calls.models import evaluation, project_models
 from edgeloop.client.calls.projects import create_project, projects
 from edgeloop.client.calls.records import ModelRecord, ProjectRecord, TrainingRecord
 from edgeloop.client.calls.trainings import begin_training, epochs, project_trainings, training

@@ -17,6 +17,8 @@ from edgeloop.loop.api import accounts as account_routes
 from edgeloop.loop.api import (
     annotations,
     bulk,
+    conversions,
+    deployments,
     failures,
     generator,
     images,
@@ -168,7 +170,8 @@ def _add_middleware(app: FastAPI, door: Door, metrics: Metrics) -> None:
 
 def _add_routes(app: FastAPI) -> None:
     resources = (projects, images, trainings, models, nodes)
-    fixed = (operations, account_routes, annotations, bulk, queue, *resources)
+    own = (annotations, bulk, conversions, deployments, queue)
+    fixed = (operations, account_routes, *own, *resources)
     for resource in fixed:
         app.include_router(resource.router)
     for resource in resources:  # /api/{organization}/... would swallow the fixed paths

@@ -39,11 +39,31 @@ def create_project(
     return Call("POST", f"{routes.V1}/projects", _project, json=body)
 
 
+def project(project_id: str) -> Call[ProjectRecord]:
+    """One project."""
+    return Call("GET", f"{routes.V1}/projects/{project_id}", _project)
+
+
 def update_project(
-    project_id: str, *, open_to_devices: bool | None = None, has_val_split: bool | None = None
+    project_id: str,
+    *,
+    open_to_devices: bool | None = None,
+    has_val_split: bool | None = None,
+    wanted_formats: Iterable[str] | None = None,
+    categories: Iterable[dict[str, Any]] = (),
 ) -> Call[ProjectRecord]:
-    """Change a project's settings; None leaves one as it is."""
-    wishes = {"open_to_devices": open_to_devices, "has_val_split": has_val_split}
+    """Change a project's settings; None leaves one as it is.
+
+    ``wanted_formats`` are those that every model shall have. ``categories`` are
+    ``{id?, name?, type?, color?, description?, hotkey?, point_size?}``: what is left out stays, and
+    one that is not there yet is added.
+    """
+    wishes = {
+        "open_to_devices": open_to_devices,
+        "has_val_split": has_val_split,
+        "wanted_formats": list(wanted_formats) if wanted_formats is not None else None,
+        "categories": list(categories) or None,
+    }
     body = {key: value for key, value in wishes.items() if value is not None}
     return Call("PATCH", f"{routes.V1}/projects/{project_id}", _project, json=body)
 

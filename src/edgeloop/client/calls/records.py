@@ -17,6 +17,8 @@ class ProjectRecord(Payload):
     categories: list[CategoryPayload]
     open_to_devices: bool
     has_val_split: bool
+    promoted_model_id: Uuid | None = None
+    wanted_formats: Annotated[list[str], shown(["onnx"])] = []  # noqa: RUF012 - pydantic copies it
     created: Moment
     image_counts: Annotated[dict[str, int], shown({"inbox": 120, "complete": 410})]
 
@@ -103,6 +105,19 @@ class ModelRecord(Payload):
     comment: Annotated[str, shown("for the night shift")]
     created: Moment
     deployed: bool
+    promoted: bool = False
+    retired: Moment | None = None
+
+
+class LineageRecord(Payload):
+    """The models that a model comes from, the nearest first, and those that come from it.
+
+    ``training`` is the one that made it, None for a model that people brought.
+    """
+
+    ancestors: list[ModelRecord]
+    children: list[ModelRecord]
+    training: TrainingRecord | None
 
 
 class EvaluationRecord(Payload):
@@ -121,17 +136,69 @@ class EvaluationRecord(Payload):
     confusion: Annotated[list[list[int]], shown([[77, 6], [4, 0]])] = []  # noqa: RUF012 - pydantic copies it
 
 
-class DeploymentRecord(Payload):
-    """Which model is deployed since when, and by whom."""
+class ComparedRecord(EvaluationRecord):
+    """The figures of one of two models that are compared."""
 
+    model_id: Uuid
+    version: Annotated[str, shown("3.0")]
+
+
+class ComparisonRecord(Payload):
+    """Two models on the same images, in the order in which they were asked for."""
+
+    images: Annotated[int, shown(80)]
+    models: list[ComparedRecord]
+
+
+class DeploymentRecord(Payload):
+    """Which model is deployed since when, and by whom; ``restores`` is the id of the deployment
+    that a rollback went back to."""
+
+    id: Annotated[int, shown(7)] = 0
     model_id: Uuid
     version: Annotated[str, shown("3.0")]
     created: Moment
     author: Annotated[str, shown("ada")]
+    restores: int | None = None
+
+
+class ConversionRecord(Payload):
+    """A format that a model lacks and its project wants; waiting, leased or failed.
+
+    ``id`` is that of the last lease, None before the first.
+    """
+
+    id: Uuid | None
+    project: Annotated[str, shown("acme/cups")]
+    model_id: Uuid
+    version: Annotated[str, shown("3.0")]
+    formats: Annotated[list[str], shown(["torch"])]
+    target_format: Annotated[str, shown("onnx")]
+    state: Annotated[str, shown("failed")]
+    converter: Annotated[str, shown("converter-1")]
+    attempts: Annotated[int, shown(1)]
+    error: Annotated[str, shown("The operator grid_sample is not supported.")]
+    lease_until: Moment | None
+
+
+class LeaseRecord(Payload):
+    """A conversion that a converter has alone until ``lease_until``."""
+
+    id: Uuid
+    project: Annotated[str, shown("acme/cups")]
+    model_id: Uuid
+    version: Annotated[str, shown("3.0")]
+    source_format: Annotated[str, shown("torch")]
+    target_format: Annotated[str, shown("onnx")]
+    lease_until: Moment
 
 
 class NodeRecord(Payload):
-    """A node that was heard from."""
+    """A node that was heard from.
+
+    ``model`` and ``target`` are the versions that a detector runs and shall run, ``outbox_depth``
+    is how many frames wait on it, ``status`` all that it said last.
+    """
 
     id: Uuid
     kind: Annotated[str, shown("detector")]
@@ -139,6 +206,12 @@ class NodeRecord(Payload):
     organization: Annotated[str | None, shown("acme")]
     project: Annotated[str | None, shown("cups")]
     online: Annotated[bool, shown(True)]
+    version: Annotated[str | None, shown("edgeloop 0.1.0")] = None
+    model: Annotated[str | None, shown("3.0")] = None
+    target: Annotated[str | None, shown("3.0")] = None
+    outbox_depth: Annotated[int | None, shown(17)] = None
+    errors: Annotated[dict[str, str], shown({"upload": "The loop does not answer."})] = {}  # noqa: RUF012 - pydantic copies it
+    first_seen: Moment = ""
     last_seen: Moment
     status: Annotated[dict[str, Any], shown({"operation_mode": "idle", "current_model": "3.0"})]
 

@@ -42,13 +42,14 @@ def answers(
     record: type[BaseModel] | None = None,
     *,
     status: int = 200,
+    or_nothing: bool = False,
     media_type: str = "application/json",
     errors: Sequence[int] = (),
 ) -> dict[str, Any]:
     """Arguments for a route's decorator: what it answers, and with which errors beside the usual.
 
-    ``record`` is the shape of the JSON; the usual errors are 401, 403, 422 and, for paths with
-    parameters, 404.
+    ``record`` is the shape of the JSON, ``or_nothing``: it may be 204 instead. The usual errors are
+    401, 403, 422 and, for paths with parameters, 404.
     """
     said: dict[int, dict[str, Any]] = {code: {} for code in (status, *errors)}
     arguments = {"response_model": None, "status_code": status, "responses": said}
@@ -56,6 +57,8 @@ def answers(
         said[status] = {"content": {media_type: {}}} if status != 204 else {}
         return {**arguments, "response_class": Response}
     said[status] = {"model": record}
+    if or_nothing:
+        said[204] = {"description": "There is nothing."}
     return arguments
 
 

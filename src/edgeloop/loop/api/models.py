@@ -1,22 +1,29 @@
-"""Models: their files up and down, their figures, and which one is deployed."""
+"""Models: their files up and down, their figures, and what people make of them."""
 
 from dataclasses import asdict
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
+from pydantic import Field
 from starlette.responses import StreamingResponse
 
-from edgeloop.client.calls.records import DeploymentRecord, EvaluationRecord, ModelRecord
+from edgeloop.client.calls.records import (
+    ComparisonRecord,
+    EvaluationRecord,
+    LineageRecord,
+    ModelRecord,
+)
 from edgeloop.evaluation import Evaluation
 from edgeloop.loop.api.context import Asking
 from edgeloop.loop.api.destinations import AnyModel, TrainedModel
 from edgeloop.loop.api.documented import answers, page_of
-from edgeloop.loop.api.paging import Limit, page
-from edgeloop.loop.services import deployments, figures, models, projects, publishing
+from edgeloop.loop.api.paging import Limit, Number, page
+from edgeloop.loop.api.trainings import training_to_json
+from edgeloop.loop.services import curation, figures, models, projects, publishing
 from edgeloop.loop.services.access import Right
-from edgeloop.loop.services.deployments import Deployment
-from edgeloop.loop.services.figures import Selection
-from edgeloop.loop.services.models import Model
+from edgeloop.loop.services.curation import ModelChange
+from edgeloop.loop.services.figures import Comparison, Selection
+from edgeloop.loop.services.models import Model, ModelFilter
 from edgeloop.protocol.payloads.parsing import Payload, shown
 from edgeloop.protocol.routes import API, V1
 from edgeloop.types import Split
@@ -25,31 +32,64 @@ router = APIRouter()
 clients = APIRouter()
 """Routes below an organization: registered after all fixed paths."""
 
+MAX_COMMENT = 10_000
 PROJECT = f"{API}/{{organization}}/projects/{{name}}"
 
 
-class DeploymentBody(Payload):
-    """Which model to deploy."""
+class ModelChangeBody(Payload):
+    """What of a model is to be changed; what is left out stays as it is."""
 
-    model_id: Annotated[str, shown("0c8a5b5e-6f0e-4a53-9d59-0d2f0b1f7c11")]
+    comment: Annotated[str | None, shown("for the night shift")] = Field(
+        default=None, max_length=MAX_COMMENT
+    )
+    promoted: Annotated[bool | None, shown(True)] = None
+    retired: bool | None = None
 
 
 @router.get(f"{V1}/projects/{{project_id}}/models", **answers(page_of(ModelRecord)))
-async def list_newest_first(
-    asking: Asking, project_id: str, limit: Limit = 100, after: str | None = None
+async def list_newest_first(  # noqa: PLR0913 - the query's parameters
+    asking: Asking,
+    project_id: str,
+    *,
+    model_format: Annotated[str | None, Query(alias="format")] = None,
+    training: Number | None = None,
+    retired: bool | None = None,
+    limit: Limit = 100,
+    after: str | None = None,
 ) -> dict[str, Any]:
-    """The models of a project that have files, newest first."""
+    """The models of a project that have files, newest first; by format, training, retired."""
+    which = ModelFilter(model_format, training, retired)
     async with asking.read() as workspace:
         await projects.by_id(workspace, project_id)
-        found = await models.with_files(workspace, project_id, after=after)
-    return page(found, limit=limit, encode=_to_json, cursor=lambda model: model.row.id)
+        found = await models.with_files(workspace, project_id, after=after, which=which)
+    return page(found, limit=limit, encode=model_to_json, cursor=lambda model: model.row.id)
 
 
 @router.get(f"{V1}/models/{{model_id}}", **answers(ModelRecord))
 async def get(asking: Asking, model_id: str) -> dict[str, Any]:
     """One model."""
     async with asking.read() as workspace:
-        return _to_json(await models.get(workspace, model_id))
+        return model_to_json(await models.get(workspace, model_id))
+
+
+@router.patch(f"{V1}/models/{{model_id}}", **answers(ModelRecord, errors=(409,)))
+async def change(asking: Asking, model_id: str, body: ModelChangeBody) -> dict[str, Any]:
+    """Comment a model, promote it (new trainings start from it), retire it; or take that back."""
+    async with asking.write() as workspace:
+        wish = ModelChange(**body.model_dump())
+        return model_to_json(await curation.change(workspace, model_id, wish))
+
+
+@router.get(f"{V1}/models/{{model_id}}/lineage", **answers(LineageRecord))
+async def lineage(asking: Asking, model_id: str) -> dict[str, Any]:
+    """Which models a model comes from, which come from it, and the training that made it."""
+    async with asking.read() as workspace:
+        found = await curation.lineage(workspace, model_id)
+    return {
+        "ancestors": [model_to_json(model) for model in found.ancestors],
+        "children": [model_to_json(model) for model in found.children],
+        "training": training_to_json(found.training) if found.training else None,
+    }
 
 
 @router.get(f"{V1}/models/{{model_id}}/evaluation", **answers(EvaluationRecord, errors=(409,)))
@@ -70,21 +110,24 @@ async def evaluation(
     )
 
 
-@router.get(f"{V1}/projects/{{project_id}}/deployment", **answers(DeploymentRecord))
-async def target(asking: Asking, project_id: str) -> dict[str, Any]:
-    """Which model is deployed."""
-    async with asking.read() as workspace:
-        project = await projects.by_id(workspace, project_id)
-        return _deployment_to_json(await deployments.target(workspace, project))
-
-
-@router.put(f"{V1}/projects/{{project_id}}/deployment", **answers(DeploymentRecord, errors=(409,)))
-async def deploy(asking: Asking, project_id: str, body: DeploymentBody) -> dict[str, Any]:
-    """Make a model the one that the project's detectors shall run."""
-    async with asking.write() as workspace:
-        project = await projects.by_id(workspace, project_id, right=Right.DEPLOY)
-        made = await deployments.deploy(workspace, project, model_id=body.model_id)
-    return _deployment_to_json(made)
+@router.get(
+    f"{V1}/models/{{model_id}}/comparison/{{other_id}}", **answers(ComparisonRecord, errors=(409,))
+)
+async def comparison(
+    asking: Asking,
+    model_id: str,
+    other_id: str,
+    split: Annotated[Split, Query(alias="set")] = "test",
+    tag: str | None = None,
+) -> dict[str, Any]:
+    """How good two models are on those complete images of a split that both have looked at."""
+    found = await figures.compare(
+        asking.parts.workspaces,
+        asking.caller,
+        model_ids=(model_id, other_id),
+        selection=Selection(split, tag or None),
+    )
+    return _comparison_to_json(found)
 
 
 @clients.get(f"{PROJECT}/models")
@@ -94,14 +137,14 @@ async def list_for_clients(
     name: str,
     model_format: Annotated[str | None, Query(alias="format")] = None,
 ) -> dict[str, Any]:
-    """All models of a project, or those with a format; one without files has no version."""
+    """The models of a project, or those with a format; one without files has no version."""
     async with asking.read() as workspace:
         project = await projects.by_names(
             workspace, organization, name=name, right=Right.LIST_MODELS
         )
         found = await models.in_project(workspace, project.id)
-    fitting = [model for model in found if model_format in (None, "", *model.formats)]
-    return {"models": [_to_client_json(model) for model in fitting]}
+    which = ModelFilter(model_format or None, retired=False)
+    return {"models": [_to_client_json(model) for model in found if which.accepts(model)]}
 
 
 @clients.get(f"{PROJECT}/models/{{model_id}}/{{model_format}}/file")
@@ -154,7 +197,8 @@ async def upload_to_model(destination: AnyModel, model_id: str) -> dict[str, str
     return {"id": model_id}
 
 
-def _to_json(model: Model) -> dict[str, Any]:
+def model_to_json(model: Model) -> dict[str, Any]:
+    """A model as our own API describes it."""
     row = model.row
     return {
         "id": row.id,
@@ -171,6 +215,8 @@ def _to_json(model: Model) -> dict[str, Any]:
         "comment": row.comment,
         "created": row.created.isoformat(),
         "deployed": model.deployed,
+        "promoted": model.promoted,
+        "retired": row.retired.isoformat() if row.retired else None,
     }
 
 
@@ -194,10 +240,12 @@ def _figures_to_json(found: Evaluation) -> dict[str, Any]:
     }
 
 
-def _deployment_to_json(made: Deployment) -> dict[str, Any]:
+def _comparison_to_json(found: Comparison) -> dict[str, Any]:
+    sides = ((found.first, found.of_first), (found.second, found.of_second))
     return {
-        "model_id": made.model_id,
-        "version": made.version,
-        "created": made.created.isoformat(),
-        "author": made.author,
+        "images": found.of_first.images,
+        "models": [
+            {"model_id": model.id, "version": model.version, **_figures_to_json(of_model)}
+            for model, of_model in sides
+        ],
     }

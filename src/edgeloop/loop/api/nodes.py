@@ -11,7 +11,7 @@ from edgeloop.loop.api.paging import Limit, page
 from edgeloop.loop.services import commands, deployments, nodes, projects
 from edgeloop.loop.services.access import Right
 from edgeloop.loop.services.commands import Gesture
-from edgeloop.loop.services.nodes import KnownNode
+from edgeloop.loop.services.nodes import KnownNode, NodeFilter
 from edgeloop.protocol.payloads.nodes import DetectorStatusPayload
 from edgeloop.protocol.payloads.parsing import Payload, Uuid, shown
 from edgeloop.protocol.routes import API, V1
@@ -48,11 +48,35 @@ class LeaveBody(Payload):
 
 
 @router.get(f"{V1}/nodes", **answers(page_of(NodeRecord)))
-async def list_all(asking: Asking, limit: Limit = 100, after: str | None = None) -> dict[str, Any]:
-    """All nodes that were ever heard from."""
+async def list_all(  # noqa: PLR0913 - the query's parameters
+    asking: Asking,
+    *,
+    kind: str | None = None,
+    project_id: str | None = None,
+    online: bool | None = None,
+    limit: Limit = 100,
+    after: str | None = None,
+) -> dict[str, Any]:
+    """All nodes that were ever heard from; by kind, project, online."""
+    which = NodeFilter(kind, project_id, online)
     async with asking.read() as workspace:
-        found = await nodes.list_by_id(workspace, limit=limit + 1, after=after)
+        found = await nodes.list_by_id(workspace, limit=limit + 1, after=after, which=which)
     return page(found, limit=limit, encode=_to_json, cursor=lambda node: node.row.id)
+
+
+@router.get(f"{V1}/nodes/{{node_id}}", **answers(NodeRecord))
+async def get(asking: Asking, node_id: str) -> dict[str, Any]:
+    """One node."""
+    async with asking.read() as workspace:
+        return _to_json(await nodes.get(workspace, node_id))
+
+
+@router.delete(f"{V1}/nodes/{{node_id}}", **answers(Nothing, errors=(409,)))
+async def forget(asking: Asking, node_id: str) -> dict[str, Any]:
+    """Forget a node that is away for good."""
+    async with asking.write() as workspace:
+        await nodes.forget(workspace, node_id)
+    return {}
 
 
 @router.post(f"{V1}/nodes/{{node_id}}/restart", **answers(Nothing, errors=(409, 503)))
@@ -110,6 +134,12 @@ def _to_json(node: KnownNode) -> dict[str, Any]:
         "organization": node.organization,
         "project": node.project,
         "online": node.is_online,
+        "version": node.version,
+        "model": node.model,
+        "target": node.target,
+        "outbox_depth": node.outbox_depth,
+        "errors": node.errors,
+        "first_seen": node.row.first_seen.isoformat(),
         "last_seen": node.row.last_seen.isoformat(),
         "status": node.row.status,
     }

@@ -4,12 +4,14 @@ from collections.abc import Mapping
 from typing import Annotated, Any
 
 from fastapi import APIRouter
+from pydantic import Field
 
 from edgeloop.client.calls.records import ProjectRecord
 from edgeloop.loop.api.context import Asking
 from edgeloop.loop.api.documented import answers, page_of
 from edgeloop.loop.services import projects, removal
-from edgeloop.loop.services.projects import NewProject, Project
+from edgeloop.loop.services.categories import CategoryWish
+from edgeloop.loop.services.projects import NewProject, Project, ProjectChange
 from edgeloop.loop.services.workspace import Workspace
 from edgeloop.protocol.payloads.categories import category_to_json
 from edgeloop.protocol.payloads.parsing import Payload, Text, shown
@@ -17,22 +19,36 @@ from edgeloop.protocol.routes import API, V1
 from edgeloop.types import Category, CategoryType, ImageState
 
 router = APIRouter()
+MAX_POINT_SIZE = 10_000
+MAX_FORMATS = 20
 
 
 class CategoryBody(Payload):
-    """A category that may be new: then it has no id."""
+    """A category that may be new: then it has no id. What is left out stays as it is."""
 
     id: Text = ""
-    name: Annotated[str, shown("cup")]
-    type: CategoryType = "box"
+    name: Annotated[Text, shown("cup")] = ""
+    type: CategoryType | None = None
     color: Annotated[Text, shown("#00A0E0")] = ""
-    description: Text = ""
-    hotkey: Annotated[Text, shown("c")] = ""
-    point_size: int | None = None
+    description: str | None = None
+    hotkey: Annotated[str | None, shown("c")] = None
+    point_size: int | None = Field(default=None, ge=0, le=MAX_POINT_SIZE)
+
+    def to_wish(self) -> CategoryWish:
+        """The wish as a value."""
+        return CategoryWish(**self.model_dump())
 
     def to_type(self) -> Category:
-        """The category as a value."""
-        return Category(**self.model_dump())
+        """The new category as a value."""
+        return Category(
+            id="",
+            name=self.name,
+            type=self.type or "box",
+            color=self.color,
+            description=self.description or "",
+            hotkey=self.hotkey or "",
+            point_size=self.point_size,
+        )
 
 
 class NewProjectBody(Payload):
@@ -60,7 +76,19 @@ class ProjectChangeBody(Payload):
 
     open_to_devices: Annotated[bool | None, shown(True)] = None
     has_val_split: bool | None = None
+    wanted_formats: Annotated[list[str] | None, shown(["onnx"])] = Field(
+        default=None, max_length=MAX_FORMATS
+    )
     categories: tuple[CategoryBody, ...] = ()
+
+    def to_change(self) -> ProjectChange:
+        """The change as a value."""
+        return ProjectChange(
+            open_to_devices=self.open_to_devices,
+            has_val_split=self.has_val_split,
+            wanted_formats=self.wanted_formats,
+            categories=[category.to_wish() for category in self.categories],
+        )
 
 
 @router.get(f"{V1}/projects", **answers(page_of(ProjectRecord)))
@@ -90,15 +118,9 @@ async def get(asking: Asking, project_id: str) -> dict[str, Any]:
 
 @router.patch(f"{V1}/projects/{{project_id}}", **answers(ProjectRecord))
 async def change(asking: Asking, project_id: str, body: ProjectChangeBody) -> dict[str, Any]:
-    """Open or close a project, change its split, add or change categories."""
+    """Change what is given: devices, split, wanted formats; add or change categories."""
     async with asking.write() as workspace:
-        changed = await projects.update(
-            workspace,
-            project_id,
-            open_to_devices=body.open_to_devices,
-            has_val_split=body.has_val_split,
-            categories=[category.to_type() for category in body.categories],
-        )
+        changed = await projects.update(workspace, project_id, body.to_change())
         return await _counted(workspace, changed)
 
 
@@ -143,6 +165,8 @@ def _to_json(project: Project, counts: Mapping[ImageState, int]) -> dict[str, An
         "categories": [category_to_json(category) for category in project.categories],
         "open_to_devices": project.open_to_devices,
         "has_val_split": project.has_val_split,
+        "promoted_model_id": project.promoted_model_id,
+        "wanted_formats": list(project.wanted_formats),
         "created": project.created.isoformat(),
         "image_counts": dict(counts),
     }

@@ -3,7 +3,8 @@
 from fastapi import APIRouter
 
 from edgeloop.loop.api.destinations import AnyModel
-from edgeloop.loop.services import publishing, standalone
+from edgeloop.loop.services import standalone
+from edgeloop.loop.services.formats import check_format
 from edgeloop.protocol.routes import API
 
 clients = APIRouter()
@@ -26,7 +27,7 @@ async def upload_zip(destination: AnyModel) -> dict[str, str]:
 
 async def _published(destination: AnyModel) -> dict[str, str]:
     asking = destination.asking
-    publishing.check_format(destination.model_format)  # before its files come
+    check_format(destination.model_format)  # before its files come
     async with destination.received(unpack=True) as upload:
         model = await standalone.publish_alone(
             asking.parts.workspaces, asking.caller, project=destination.project, upload=upload

@@ -50,6 +50,48 @@ async def evaluation(
     return result
 
 
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Two models on the same images, each with its own figures."""
+
+    first: ModelRow
+    second: ModelRow
+    of_first: Evaluation
+    of_second: Evaluation
+
+
+async def compare(
+    workspaces: Workspaces,
+    caller: Caller,
+    *,
+    model_ids: tuple[str, str],
+    selection: Selection = TEST_SPLIT,
+) -> Comparison:
+    """How good two models of a project are on those images that both have looked at.
+
+    Raises NotFound, and Conflict where there is no such image.
+    """
+    async with workspaces.read(caller) as workspace:
+        first, second = [await models.row_of(workspace, id_) for id_ in model_ids]
+        if first.project_id != second.project_id:
+            raise Conflict("The models belong to two projects: compare those of one.")
+        project = await projects.by_id(workspace, first.project_id)
+        seen = [await _images(workspace, model, selection) for model in (first, second)]
+    shared = {image[0] for image in seen[0]} & {image[0] for image in seen[1]}
+    if not shared:
+        raise Conflict(
+            f"The models {first.version} and {second.version} have looked at no complete "
+            f"{selection} of {project.address} both: their detections come with their trainings."
+        )
+    found = [
+        await asyncio.to_thread(
+            _evaluate, [image for image in images if image[0] in shared], project.categories
+        )
+        for images in seen
+    ]
+    return Comparison(first, second, *found)
+
+
 async def test_metrics(workspaces: Workspaces, training_id: str) -> dict[str, dict[str, Any]]:
     """What is to be kept as metrics of the models of a training, by model id."""
     async with workspaces.read() as workspace:

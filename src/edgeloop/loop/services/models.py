@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy import select
 
 from edgeloop.errors import NotFound, Unprocessable
-from edgeloop.loop.db.tables import ModelFileRow, ModelRow, TrainingRow
+from edgeloop.loop.db.tables import ModelFileRow, ModelRow, ProjectRow, TrainingRow
 from edgeloop.loop.services import deployments, projects
 from edgeloop.loop.services.access import Right
 from edgeloop.loop.services.projects import Project
@@ -17,12 +17,36 @@ from edgeloop.protocol.payloads.categories import category_to_json
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A model with its formats, the number of its training, and whether it is the target."""
+    """A model with its formats, the number of its training, and whether it is the target.
+
+    The ``promoted`` model of a project is what new trainings start from.
+    """
 
     row: ModelRow
     formats: tuple[str, ...]
     training_number: int | None
     deployed: bool
+    promoted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFilter:
+    """Which models are meant; None: no matter which."""
+
+    model_format: str | None = None
+    training_number: int | None = None
+    retired: bool | None = None
+
+    def accepts(self, model: Model) -> bool:
+        """Whether it is one of them."""
+        return (
+            self.model_format in (None, *model.formats)
+            and self.training_number in (None, model.training_number)
+            and self.retired in (None, model.row.retired is not None)
+        )
+
+
+ALL = ModelFilter()
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,19 +79,24 @@ async def in_project(workspace: Workspace, project_id: str) -> Sequence[Model]:
 
 
 async def with_files(
-    workspace: Workspace, project_id: str, *, after: str | None = None
+    workspace: Workspace, project_id: str, *, after: str | None = None, which: ModelFilter = ALL
 ) -> Sequence[Model]:
     """The models of a project that have files, newest first, those behind the model ``after``.
 
     Raises Unprocessable where that is not one of them.
     """
     found = [m for m in await in_project(workspace, project_id) if m.row.version is not None]
-    if after is None:
-        return found
-    ids = [model.row.id for model in found]
-    if after not in ids:
-        raise Unprocessable(f"after: the project has no model {after!r} with files.")
-    return found[ids.index(after) + 1 :]
+    if after is not None:
+        ids = [model.row.id for model in found]
+        if after not in ids:
+            raise Unprocessable(f"after: the project has no model {after!r} with files.")
+        found = found[ids.index(after) + 1 :]
+    return [model for model in found if which.accepts(model)]
+
+
+async def described(workspace: Workspace, rows: Sequence[ModelRow]) -> Sequence[Model]:
+    """These models, in the same order."""
+    return await _described(workspace, rows)
 
 
 async def newest_of_training(workspace: Workspace, training_id: str) -> ModelRow | None:
@@ -140,13 +169,17 @@ async def _described(workspace: Workspace, rows: Sequence[ModelRow]) -> list[Mod
         TrainingRow.id.in_({row.training_id for row in rows})
     )
     numbers = dict((await workspace.session.execute(trainings)).all())
-    targets = await deployments.targets(workspace, {row.project_id for row in rows})
+    project_ids = {row.project_id for row in rows}
+    targets = await deployments.targets(workspace, project_ids)
+    promoted_query = select(ProjectRow.promoted_model_id).where(ProjectRow.id.in_(project_ids))
+    promoted = set(await workspace.session.scalars(promoted_query))
     return [
         Model(
             row=row,
             formats=tuple(formats[row.id]),
             training_number=numbers.get(row.training_id or ""),
             deployed=row.id in targets,
+            promoted=row.id in promoted,
         )
         for row in rows
     ]

@@ -8,13 +8,15 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, false, or_, select
 
 from edgeloop.errors import Conflict
-from edgeloop.loop.db.tables import NodeRow, ProjectRow
+from edgeloop.loop.db.tables import NodeRow, ProjectRow, TrainingRow
 from edgeloop.loop.services import access, projects
 from edgeloop.loop.services.access import Right
 from edgeloop.loop.services.workspace import Caller, Workspace
 from edgeloop.protocol.payloads.nodes import annotator_status_to_json, detector_status_to_json
 from edgeloop.types import AnnotatorStatus, DetectorStatus
 
+RUNNING = "running"
+"""The state of a training that a trainer has: its own module builds on this one."""
 TRAINER = "trainer"
 DETECTOR = "detector"
 ANNOTATOR = "annotator"
@@ -45,6 +47,45 @@ class KnownNode:
     organization: str | None
     project: str | None
     is_online: bool
+
+    @property
+    def version(self) -> str | None:
+        """The version of its software, where it tells."""
+        return _text(self.row.status.get("node_version"))
+
+    @property
+    def model(self) -> str | None:
+        """The version of the model that a detector runs."""
+        return _text(self.row.status.get("current_model"))
+
+    @property
+    def target(self) -> str | None:
+        """The version of the model that a detector shall run."""
+        return _text(self.row.status.get("target_model"))
+
+    @property
+    def outbox_depth(self) -> int | None:
+        """How many frames wait on a detector, where it tells."""
+        depth = self.row.status.get("outbox_depth")
+        return depth if isinstance(depth, int) else None
+
+    @property
+    def errors(self) -> Mapping[str, str]:
+        """What is wrong, by where."""
+        errors = self.row.status.get("errors")
+        return errors if isinstance(errors, dict) else {}
+
+
+@dataclass(frozen=True, slots=True)
+class NodeFilter:
+    """Which nodes are meant; None: no matter which."""
+
+    kind: str | None = None
+    project_id: str | None = None
+    is_online: bool | None = None
+
+
+ALL = NodeFilter()
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +147,20 @@ async def known(workspace: Workspace, node_id: str, *, right: Right) -> NodeRow:
     return await projects.owned(workspace, node, right=right, unseen=unseen)
 
 
+async def get(workspace: Workspace, node_id: str) -> KnownNode:
+    """One node; raises as ``known`` does."""
+    node = await known(workspace, node_id, right=Right.READ)
+    project = await workspace.session.get(ProjectRow, node.project_id) if node.project_id else None
+    return KnownNode(
+        node,
+        project.organization_id if project else None,
+        project.name if project else None,
+        is_online(workspace, node),
+    )
+
+
 async def list_by_id(
-    workspace: Workspace, *, limit: int, after: str | None = None
+    workspace: Workspace, *, limit: int, after: str | None = None, which: NodeFilter = ALL
 ) -> Sequence[KnownNode]:
     """Up to ``limit`` nodes in the order of their ids, those behind ``after``.
 
@@ -117,15 +170,36 @@ async def list_by_id(
     query = (
         select(NodeRow, ProjectRow.organization_id, ProjectRow.name)
         .outerjoin(ProjectRow, NodeRow.project_id == ProjectRow.id)
-        .where(_visible(workspace.caller))
+        .where(_visible(workspace.caller), *_conditions(which))
     )
     if after is not None:
         query = query.where(NodeRow.id > after)
-    rows = await workspace.session.execute(query.order_by(NodeRow.id).limit(limit))
-    return [
+    if which.is_online is None:
+        query = query.limit(limit)
+    found = [
         KnownNode(node, organization, project, is_online(workspace, node))
-        for node, organization, project in rows
+        for node, organization, project in await workspace.session.execute(
+            query.order_by(NodeRow.id)
+        )
     ]
+    return [node for node in found if which.is_online in (None, node.is_online)][:limit]
+
+
+async def forget(workspace: Workspace, node_id: str) -> None:
+    """Forget a node that is away for good; it is known again as soon as it is heard from.
+
+    Raises NotFound, and Conflict for one that is there or has a training.
+    """
+    node = await known(workspace, node_id, right=Right.COMMAND_NODES)
+    if is_online(workspace, node):
+        raise Conflict(f"The node {node.name or node.id} is online: end it first.")
+    running = select(TrainingRow.number).where(
+        TrainingRow.trainer_id == node.id, TrainingRow.state == RUNNING
+    )
+    number = await workspace.session.scalar(running)
+    if number is not None:
+        raise Conflict(f"The trainer {node.name} still has training {number}: abort that first.")
+    await workspace.session.delete(node)
 
 
 async def trainers_online(workspace: Workspace) -> Sequence[KnownTrainer]:
@@ -154,6 +228,16 @@ async def _check_may_speak_for(workspace: Workspace, node: NodeRow) -> None:
             f"The id {node.id} is that of a node that works for another project: start this one "
             "under a name of its own."
         )
+
+
+def _conditions(which: NodeFilter) -> Sequence[ColumnElement[bool]]:
+    kind = [NodeRow.kind == which.kind] if which.kind is not None else []
+    project = [NodeRow.project_id == which.project_id] if which.project_id is not None else []
+    return [*kind, *project]
+
+
+def _text(value: Any) -> str | None:
+    return str(value) if value else None
 
 
 def _visible(caller: Caller) -> ColumnElement[bool]:

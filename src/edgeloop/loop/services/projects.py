@@ -2,7 +2,6 @@
 
 import re
 import uuid
-from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,24 +10,15 @@ from typing import Protocol, TypeVar, get_args
 from sqlalchemy import ColumnElement, func, or_, select, true, tuple_
 
 from edgeloop.errors import Conflict, Forbidden, NotFound, Unprocessable
-from edgeloop.loop.db.tables import CategoryRow, ImageRow, OrganizationRow, ProjectRow
-from edgeloop.loop.services import access
+from edgeloop.loop.db.tables import ImageRow, OrganizationRow, ProjectRow
+from edgeloop.loop.services import access, categories
 from edgeloop.loop.services.access import Right
+from edgeloop.loop.services.categories import CategoryWish, wish_for
+from edgeloop.loop.services.formats import check_format
 from edgeloop.loop.services.workspace import Caller, Workspace
-from edgeloop.types import Category, CategoryType, ImageState
+from edgeloop.types import Category, ImageState
 
 RESERVED_ORGANIZATIONS = frozenset({"v1", "login", "logout", "status", "projects"})
-_COLORS = (
-    "#00A0E0",
-    "#E0561B",
-    "#3FA34D",
-    "#C2185B",
-    "#F2B705",
-    "#7B4FB5",
-    "#00897B",
-    "#8D6E63",
-)
-"""Given in turn to categories that come without a colour."""
 
 
 class OfProject(Protocol):
@@ -46,7 +36,10 @@ _SLUG = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """A project with its categories, in their order."""
+    """A project with its categories, in their order.
+
+    New trainings start from the promoted model; every model shall have the wanted formats.
+    """
 
     id: str
     organization: str
@@ -55,6 +48,8 @@ class Project:
     open_to_devices: bool
     has_val_split: bool
     created: datetime
+    promoted_model_id: str | None = None
+    wanted_formats: tuple[str, ...] = ()
 
     @property
     def address(self) -> str:
@@ -76,6 +71,16 @@ class NewProject:
     categories: tuple[Category, ...] = ()
     open_to_devices: bool = False
     has_val_split: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectChange:
+    """What of a project is to be changed; None leaves it as it is."""
+
+    open_to_devices: bool | None = None
+    has_val_split: bool | None = None
+    wanted_formats: Sequence[str] | None = None
+    categories: Sequence[CategoryWish] = ()
 
 
 async def by_names(
@@ -157,35 +162,33 @@ async def create(workspace: Workspace, new: NewProject) -> Project:
         name=new.name,
         open_to_devices=new.open_to_devices,
         has_val_split=new.has_val_split,
+        wanted_formats=[],
         created=workspace.clock(),
     )
     await session.flush()
     session.add(row)
     await session.flush()
-    await _put_categories(workspace, row.id, new.categories)
+    await categories.put(workspace, row.id, [wish_for(category) for category in new.categories])
     return await by_id(workspace, row.id)
 
 
-async def update(
-    workspace: Workspace,
-    project_id: str,
-    *,
-    open_to_devices: bool | None = None,
-    has_val_split: bool | None = None,
-    categories: Sequence[Category] = (),
-) -> Project:
+async def update(workspace: Workspace, project_id: str, change: ProjectChange) -> Project:
     """Change what is given. A category of a known id, or name, is changed; others are added.
 
-    That takes a manager, and to open or close the project an admin.
+    That takes a manager, and to open or close the project an admin. Raises Unprocessable.
     """
     row = await _row(workspace, project_id, right=Right.EDIT_PROJECT)
-    if open_to_devices not in (None, row.open_to_devices):
+    if change.open_to_devices not in (None, row.open_to_devices):
         await _row(workspace, project_id, right=Right.ADMINISTER)
-    if open_to_devices is not None:
-        row.open_to_devices = open_to_devices
-    if has_val_split is not None:
-        row.has_val_split = has_val_split
-    await _put_categories(workspace, project_id, categories)
+    if change.open_to_devices is not None:
+        row.open_to_devices = change.open_to_devices
+    if change.has_val_split is not None:
+        row.has_val_split = change.has_val_split
+    if change.wanted_formats is not None:
+        for name in change.wanted_formats:
+            check_format(name)
+        row.wanted_formats = list(dict.fromkeys(change.wanted_formats))
+    await categories.put(workspace, project_id, change.categories)
     return await by_id(workspace, project_id)
 
 
@@ -238,90 +241,20 @@ async def _check_creator(workspace: Workspace, new: NewProject) -> None:
 
 
 async def _with_categories(workspace: Workspace, rows: Sequence[ProjectRow]) -> tuple[Project, ...]:
-    query = (
-        select(CategoryRow)
-        .where(CategoryRow.project_id.in_([row.id for row in rows]))
-        .order_by(CategoryRow.position)
-    )
-    categories: dict[str, list[Category]] = defaultdict(list)
-    for category in await workspace.session.scalars(query):
-        categories[category.project_id].append(_category(category))
+    found = await categories.of_projects(workspace, [row.id for row in rows])
     return tuple(
         Project(
             id=row.id,
             organization=row.organization_id,
             name=row.name,
-            categories=tuple(categories[row.id]),
+            categories=found[row.id],
             open_to_devices=row.open_to_devices,
             has_val_split=row.has_val_split,
             created=row.created,
+            promoted_model_id=row.promoted_model_id,
+            wanted_formats=tuple(row.wanted_formats),
         )
         for row in rows
-    )
-
-
-async def _put_categories(
-    workspace: Workspace, project_id: str, categories: Sequence[Category]
-) -> None:
-    query = (
-        select(CategoryRow)
-        .where(CategoryRow.project_id == project_id)
-        .order_by(CategoryRow.position)
-    )
-    rows = list((await workspace.session.scalars(query)).all())
-    _check_category_names([category.name for category in categories])
-    await _free_names(workspace, rows, categories)
-    for category in categories:
-        row = next((r for r in rows if category.id == r.id), None) or next(
-            (r for r in rows if category.name == r.name and not category.id), None
-        )
-        if row is None:
-            row = _new_category(project_id, position=len(rows))
-            rows.append(row)
-        _change(row, category)
-    _check_category_names([row.name for row in rows])
-    workspace.session.add_all(rows)
-    await workspace.session.flush()
-
-
-async def _free_names(
-    workspace: Workspace, rows: Sequence[CategoryRow], categories: Sequence[Category]
-) -> None:
-    # Rows change one after the other: two that swap their names would meet in the middle.
-    names = {category.id: category.name for category in categories}
-    for row in rows:
-        if names.get(row.id, row.name) != row.name:
-            row.name = row.id
-    await workspace.session.flush()
-
-
-def _new_category(project_id: str, *, position: int) -> CategoryRow:
-    return CategoryRow(
-        id=str(uuid.uuid4()),
-        project_id=project_id,
-        position=position,
-        color=_COLORS[position % len(_COLORS)],
-    )
-
-
-def _change(row: CategoryRow, category: Category) -> None:
-    row.name = category.name
-    row.type = category.type
-    row.color = category.color or row.color
-    row.description = category.description
-    row.hotkey = category.hotkey
-    row.point_size = category.point_size
-
-
-def _category(row: CategoryRow) -> Category:
-    return Category(
-        id=row.id,
-        name=row.name,
-        type=next(kind for kind in get_args(CategoryType) if kind == row.type),
-        color=row.color,
-        description=row.description,
-        hotkey=row.hotkey,
-        point_size=row.point_size,
     )
 
 
@@ -336,11 +269,3 @@ def _check_names(new: NewProject) -> None:
         raise Unprocessable(
             f"The organization cannot be called {new.organization!r}: choose another name."
         )
-
-
-def _check_category_names(names: Sequence[str]) -> None:
-    if not all(names):
-        raise Unprocessable("A category has no name: give it one.")
-    double = next((name for name in names if names.count(name) > 1), None)
-    if double is not None:
-        raise Unprocessable(f"Two categories are called {double!r}: choose another name for one.")

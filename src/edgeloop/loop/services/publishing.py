@@ -2,26 +2,24 @@
 
 import asyncio
 import contextlib
-import re
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import select
 
-from edgeloop.errors import NotFound, Overloaded, Unprocessable
+from edgeloop.errors import NotFound, Overloaded
 from edgeloop.loop.db.tables import ModelFileRow, ModelRow, TrainingRow
-from edgeloop.loop.services import files, models, trainings
+from edgeloop.loop.services import conversions, files, models, trainings
 from edgeloop.loop.services.archives import Archive, ReceivedFile, archive_of
 from edgeloop.loop.services.files import MODELS
+from edgeloop.loop.services.formats import check_format
 from edgeloop.loop.services.projects import Project
 from edgeloop.loop.services.trainings import TrainingState, Wish
 from edgeloop.loop.services.workspace import Caller, Workspace, Workspaces
 from edgeloop.loop.storage import StoredFile
-from edgeloop.protocol.routes import RESOURCES
 
 MAX_SIDE = 1 << 16
-_FORMAT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +64,6 @@ async def publish(
         facts = await _facts(workspace, project, model_id=model_id)
     await store(workspaces, caller, facts=facts, upload=upload)
     return model_id
-
-
-def check_format(name: str) -> None:
-    """Raises Unprocessable for what cannot be the name of a model format."""
-    if not _FORMAT.fullmatch(name) or name in RESOURCES:
-        raise Unprocessable(f"{name!r} is no name for a model format.")
 
 
 async def store(
@@ -169,6 +161,7 @@ async def _record(
     row.size_bytes = stored.size_bytes
     row.content_hash = stored.content_hash
     row.created = workspace.clock()
+    await conversions.forget(workspace, model.id, model_format=model_format)
     return replaced
 
 

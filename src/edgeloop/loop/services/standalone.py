@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from edgeloop.errors import Overloaded
 from edgeloop.loop.db.tables import ModelRow
 from edgeloop.loop.services import publishing
+from edgeloop.loop.services.formats import check_format
 from edgeloop.loop.services.projects import Project
 from edgeloop.loop.services.publishing import Upload, VersionTaken
 from edgeloop.loop.services.workspace import Caller, Workspaces
@@ -30,7 +31,7 @@ async def publish_alone(
 
     Raises Unprocessable for files that make no model: then there is no model either.
     """
-    publishing.check_format(upload.model_format)
+    check_format(upload.model_format)
     for _ in range(_ATTEMPTS):
         with contextlib.suppress(VersionTaken):
             return await _publish(workspaces, caller, project=project, upload=upload)

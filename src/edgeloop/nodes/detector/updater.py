@@ -7,7 +7,8 @@ import time
 from collections.abc import Callable
 
 from edgeloop.client import AsyncLoopClient, Backoff
-from edgeloop.client.calls.models import deployment_target, models
+from edgeloop.client.calls.deployments import deployment_target
+from edgeloop.client.calls.models import models
 from edgeloop.errors import EdgeloopError, InputError, NotFound
 from edgeloop.nodes.detector.slot import ModelSlot
 from edgeloop.nodes.model_store import ModelStore
