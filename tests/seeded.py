@@ -119,14 +119,14 @@ async def add_images(
 ) -> None:
     """Scenes as images; those in the inbox have detections only, the others both."""
     pairs = [
-        _pair(scene, project, state=state, model=model, quality=60 if again else 90)
+        _pair(loop, scene, project, state=state, model=model, quality=60 if again else 90)
         for scene in scenes
     ]
     await uploads.receive(loop.workspaces, PERSON, project, pairs=pairs)
 
 
 def _pair(
-    scene: Scene, project: Project, *, state: ImageState, model: str, quality: int
+    loop: Seed, scene: Scene, project: Project, *, state: ImageState, model: str, quality: int
 ) -> uploads.Upload:
     ids = project.ids_by_name
     is_new = state == "inbox"
@@ -144,11 +144,9 @@ def _pair(
         state=state,
     )
     document = image_metadata_to_json(metadata)
-
-    async def read() -> bytes:
-        return encode_jpeg(scene.image, quality=quality)
-
-    return uploads.Upload(scene.name, json.dumps(document).encode(), read)
+    draft = loop.workspaces.storage.draft()
+    draft.write(encode_jpeg(scene.image, quality=quality))
+    return uploads.Upload(scene.name, json.dumps(document).encode(), draft)
 
 
 def _seen(scene: Scene, ids: Mapping[str, str], model: str) -> Detections:

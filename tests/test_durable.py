@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -91,3 +92,25 @@ def test_a_full_disk_is_said_with_what_to_do(tmp_path: Path) -> None:
 def test_other_errors_of_the_disk_stay_what_they_are(tmp_path: Path) -> None:
     with pytest.raises(PermissionError), durable.storage_errors(tmp_path):
         raise PermissionError(errno.EACCES, "no")
+
+
+def test_many_files_are_synced_before_and_their_folders_after_they_get_their_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[tuple[str, bool]] = []
+    drafts = {tmp_path / f"draft-{n}": tmp_path / f"folder-{n % 2}" / f"{n}" for n in range(4)}
+    for draft in drafts:
+        draft.write_bytes(b"bytes")
+    sync = os.fsync
+
+    def record(descriptor: int) -> None:
+        name = Path(f"/proc/self/fd/{descriptor}").readlink().name
+        seen.append((name, (tmp_path / "folder-0" / "0").exists()))
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", record)
+    with ThreadPoolExecutor(4) as threads:
+        durable.publish_all(drafts, threads)
+    assert {(f"draft-{n}", False) for n in range(4)} <= set(seen)
+    assert {("folder-0", True), ("folder-1", True)} <= set(seen)
+    assert {target.read_bytes() for target in drafts.values()} == {b"bytes"}

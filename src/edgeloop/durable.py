@@ -7,7 +7,8 @@ import json
 import os
 import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import Executor
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,21 @@ def publish(draft: Path, target: Path) -> None:
     _sync(draft)
     draft.rename(target)
     _sync(target.parent)
+
+
+def publish_all(moves: Mapping[Path, Path], threads: Executor) -> None:
+    """Sync many files (draft -> target) and rename them; a target that exists stays as it is.
+
+    All are waited for together: that takes hardly longer than one.
+    """
+    new = {draft: target for draft, target in moves.items() if not target.exists()}
+    _sync_all(new, threads)
+    folders = {target.parent for target in moves.values()}
+    for folder in folders:
+        make_folder(folder)
+    for draft, target in new.items():
+        draft.rename(target)
+    _sync_all(folders, threads)  # also those where another one renames the same file just now
 
 
 def write_bytes(target: Path, data: bytes) -> None:
@@ -105,6 +121,11 @@ def storage_errors(where: Path) -> Iterator[None]:
             raise
         message = f"No space left for {where}: free some disk space, or choose another data folder."
         raise StorageFull(message) from error
+
+
+def _sync_all(paths: Iterable[Path], threads: Executor) -> None:
+    for _ in threads.map(_sync, paths):
+        pass
 
 
 def _sync(path: Path) -> None:

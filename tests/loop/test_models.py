@@ -516,9 +516,9 @@ def test_one_chart_per_training_names_its_newest_model(open_loop: OpenLoop) -> N
     asyncio.run(story())
 
 
-@pytest.mark.parametrize(("left_out", "status"), [("accept", 413), ("content-length", 400)])
+@pytest.mark.parametrize("left_out", ["accept", "content-length"])
 def test_an_upload_beyond_the_limit_is_refused(
-    open_loop: OpenLoop, loop_settings: LoopSettings, left_out: str, status: int
+    open_loop: OpenLoop, loop_settings: LoopSettings, left_out: str
 ) -> None:
     async def story() -> None:
         async with open_loop() as loop:
@@ -530,7 +530,7 @@ def test_an_upload_beyond_the_limit_is_refused(
             request = client.build_request("PUT", path, files={"files": ("m.wts", bytes(4096))})
             del request.headers[left_out]
             answer = await client.send(request)
-            assert answer.status_code == status
+            assert answer.status_code == 413
             assert (await client.get(path)).status_code == 404
 
     asyncio.run(story())

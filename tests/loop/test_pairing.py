@@ -1,6 +1,10 @@
 """Metadata meets its image."""
 
+from urllib.parse import unquote
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from edgeloop.errors import Unprocessable
 from edgeloop.loop.api.pairing import pair_parts
@@ -37,3 +41,50 @@ def test_parts_pair_by_name_or_by_order(names: list[str], pairs: list[tuple[int,
 def test_a_part_without_its_other_half_is_refused(names: list[str]) -> None:
     with pytest.raises(Unprocessable, match="send"):
         pair_parts(names)
+
+
+STEMS = st.lists(
+    st.text(st.sampled_from("ab.:_%/\u00e9 "), max_size=6).map(lambda stem: f"image_{stem}"),
+    max_size=6,
+    unique_by=lambda stem: unquote(stem).rpartition(".")[0] or unquote(stem),
+)
+
+
+@st.composite
+def orders(draw: st.DrawFn) -> tuple[list[str], dict[str, str]]:
+    """Names of parts in an order that clients use, and which metadata belongs to which image."""
+    stems = draw(STEMS)
+    pairs = [(f"{stem}.json", f"{stem}.jpg") for stem in stems]
+    expected = dict(pairs)
+    kind = draw(st.sampled_from(["interleaved", "documents first", "shuffled"]))
+    if kind == "interleaved":
+        return [name for pair in pairs for name in pair], expected
+    if kind == "documents first":
+        return [json for json, _ in pairs] + [image for _, image in pairs], expected
+    return draw(st.permutations([name for pair in pairs for name in pair])), expected
+
+
+@given(orders())
+def test_every_metadata_meets_the_image_of_its_name_in_any_order(
+    case: tuple[list[str], dict[str, str]],
+) -> None:
+    names, expected = case
+    assert {names[m]: names[i] for m, i in pair_parts(names)} == expected
+
+
+@given(st.permutations([True] * 4 + [False] * 4))
+def test_parts_with_one_name_for_all_pair_in_their_order(is_metadata: list[bool]) -> None:
+    names = ["image.json" if metadata else "image.jpg" for metadata in is_metadata]
+    metadata = [i for i, is_json in enumerate(is_metadata) if is_json]
+    images = [i for i, is_json in enumerate(is_metadata) if not is_json]
+    assert pair_parts(names) == list(zip(metadata, images, strict=True))
+
+
+@given(st.lists(st.text(max_size=8) | st.just("image.json") | st.just("image.jpg"), max_size=8))
+def test_any_names_pair_all_parts_once_or_are_refused(names: list[str]) -> None:
+    try:
+        pairs = pair_parts(names)
+    except Unprocessable:
+        return
+    assert sorted(place for pair in pairs for place in pair) == list(range(len(names)))
+    assert all(names[m].lower().endswith(".json") for m, _ in pairs)

@@ -34,7 +34,7 @@ from edgeloop.loop.api import (
 from edgeloop.loop.api.context import Parts, context_of, provide
 from edgeloop.loop.api.documented import DocumentedApp
 from edgeloop.loop.api.draining import Door, Guarded
-from edgeloop.loop.api.limits import BoundedBodies
+from edgeloop.loop.api.limits import BoundedBodies, Pace
 from edgeloop.loop.api.metrics import Metrics
 from edgeloop.loop.api.operations import Operations
 from edgeloop.loop.api.origins import SameOrigin
@@ -108,7 +108,7 @@ def create_app(
     provide(app, Parts(workspaces, settings, on_training=dispatcher.wake))
     operations.provide(app, kept)
     app.state.ending = Ending(door, dispatcher)
-    _add_middleware(app, door, kept.metrics)
+    _add_middleware(app, settings, door, kept.metrics)
     failures.install(app)
     if settings.test_routes:
         app.include_router(generator.router)
@@ -161,8 +161,9 @@ async def _running(
         raise failed.exceptions[0] from failed
 
 
-def _add_middleware(app: FastAPI, door: Door, metrics: Metrics) -> None:
-    app.add_middleware(BoundedBodies)
+def _add_middleware(app: FastAPI, settings: LoopSettings, door: Door, metrics: Metrics) -> None:
+    pace = Pace(settings.body_idle_s, settings.body_min_bytes_per_s, settings.body_within_s)
+    app.add_middleware(BoundedBodies, pace=pace)
     app.add_middleware(SameOrigin)
     app.add_middleware(Guarded, door=door)
     app.add_middleware(Traced, metrics=metrics)  # the last one is around all others

@@ -52,6 +52,15 @@ class LoopSettings(BaseSettings):
     max_image_bytes: int = Field(default=64 * 1024 * 1024, ge=1024)
     """The largest image."""
 
+    body_idle_s: float = Field(default=30.0, gt=0)
+    """The longest pause while a request is being sent; then it ends with 408."""
+
+    body_min_bytes_per_s: float = Field(default=1000.0, ge=0)
+    """How fast a request must come on average, from half a minute on."""
+
+    body_within_s: float = Field(default=7200.0, gt=0)
+    """How long sending a request may take in all."""
+
     test_routes: bool = False
     """Serve the test suites of published clients: a project generator, the project zauberzeug/demo,
     and any password for admin. Refused on a public address; never for a loop with data."""

@@ -8,6 +8,7 @@ import os
 import shutil
 import uuid
 from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Protocol
@@ -17,6 +18,8 @@ from edgeloop.errors import NotFound
 
 INTENT_PREFIX = ".intent-"
 _PROBE_BYTES = 1 << 16
+_SYNCS_AT_ONCE = 8
+"""File systems write what several threads wait for in one go."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +39,58 @@ class StoredEntry:
     size_bytes: int
 
 
+class Draft:
+    """A file that is being written and has no key yet; for one thread at a time."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.size_bytes = 0
+        self._digest = hashlib.sha256()
+        self._file: IO[bytes] | None = None
+
+    @property
+    def content_hash(self) -> str:
+        """The SHA-256 of the bytes so far, in hex."""
+        return self._digest.hexdigest()
+
+    def write(self, data: bytes) -> None:
+        """Add bytes; raises StorageFull."""
+        with durable.storage_errors(self.path):
+            if self._file is None:
+                self._file = self.path.open("xb", buffering=0)
+            self._file.write(data)
+        self._digest.update(data)
+        self.size_bytes += len(data)
+
+    def read(self) -> bytes:
+        """All bytes; closes it."""
+        self.close()
+        return self.path.read_bytes() if self.size_bytes else b""
+
+    def discard(self) -> None:
+        """Remove it; it is no error if it was published."""
+        self.close()
+        durable.remove(self.path)
+
+    def close(self) -> None:
+        """Nothing is written any more."""
+        if self._file is not None:
+            self._file.close()
+
+
 class ObjectStorage(Protocol):
     """Files by key; a key is a relative path with forward slashes."""
+
+    def draft(self) -> Draft:
+        """A file to be written before it is known whether it will be stored."""
+        ...
+
+    async def publish(self, drafts: Mapping[str, Draft]) -> None:
+        """Store drafts durably, all at once, by key; what is there already stays as it is.
+
+        Raises StorageFull.
+        """
+        ...
 
     async def put(self, key: str, source: IO[bytes] | bytes) -> StoredFile:
         """Store the bytes, or those of a file from its start, durably; replaces what was there."""
@@ -106,6 +159,16 @@ class FolderStorage:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._syncing = ThreadPoolExecutor(_SYNCS_AT_ONCE, "sync")
+
+    def draft(self) -> Draft:
+        """A file among the drafts."""
+        durable.make_folder(self._folder)
+        return Draft(self._draft_path())
+
+    async def publish(self, drafts: Mapping[str, Draft]) -> None:
+        """Store drafts durably, all at once, by key; what is there already stays as it is."""
+        await asyncio.to_thread(self._publish, drafts)
 
     async def put(self, key: str, source: IO[bytes] | bytes) -> StoredFile:
         """Store the bytes, or those of a file from its start, durably under ``key``."""
@@ -202,10 +265,20 @@ class FolderStorage:
                 size += target.write(chunk)
         return StoredFile(key, size, digest.hexdigest())
 
+    def _publish(self, drafts: Mapping[str, Draft]) -> None:
+        for draft in drafts.values():
+            draft.close()
+        moves = {draft.path: self._path(key) for key, draft in drafts.items()}
+        with durable.storage_errors(self._folder):
+            durable.publish_all(moves, self._syncing)
+
+    def _draft_path(self) -> Path:
+        return self._folder / f"{durable.DRAFT_PREFIX}{uuid.uuid4().hex}"
+
     @contextlib.contextmanager
     def _draft_of(self, target: Path) -> Iterator[Path]:
         # All drafts lie in one folder: sweeping need not walk through a million images.
-        draft = self._folder / f"{durable.DRAFT_PREFIX}{uuid.uuid4().hex}"
+        draft = self._draft_path()
         try:
             with durable.storage_errors(target):
                 durable.make_folder(target.parent)

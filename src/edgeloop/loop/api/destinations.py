@@ -6,16 +6,13 @@ import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import IO, Annotated
 
 from fastapi import Depends, Request
-from starlette.datastructures import UploadFile
-from starlette.formparsers import MultiPartException
-from starlette.types import Message
 
 from edgeloop import durable
-from edgeloop.errors import TooLarge
 from edgeloop.loop.api.context import Asking, Context
+from edgeloop.loop.api.multipart import Bounds, Sink, receive_parts
 from edgeloop.loop.services import projects
 from edgeloop.loop.services.access import Right
 from edgeloop.loop.services.archives import ReceivedFile
@@ -24,6 +21,8 @@ from edgeloop.loop.services.publishing import Upload
 from edgeloop.loop.services.unpacking import unpacked
 
 MAX_FILES = 1000
+_IN_MEMORY = 1 << 16
+"""Smaller files need none on the disk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,21 +36,20 @@ class ModelDestination:
 
     @contextlib.asynccontextmanager
     async def received(self, *, unpack: bool = False) -> AsyncIterator[Upload]:
-        """The files of the request, until the block ends; raises TooLarge, StorageFull.
+        """The files of the request, until the block ends; raises TooLarge, InputError, StorageFull.
 
         With ``unpack`` a zip that came alone stands for the files in it; raises Unprocessable.
         """
         limit = self.asking.parts.settings.max_upload_bytes
-        with durable.storage_errors(Path(tempfile.gettempdir())):
-            form = await _bounded(self.request, limit).form(max_files=MAX_FILES)
+        form = _Form()
         try:
-            parts = [part for _, part in form.multi_items() if isinstance(part, UploadFile)]
-            files = [ReceivedFile(part.filename or "", part.file) for part in parts]
+            bounds = Bounds(limit, MAX_FILES, "raise --max-upload-bytes of the loop.")
+            await receive_parts(self.request, form.open, bounds)
             loop_uri = str(self.request.base_url).rstrip("/")
-            async with _unpacked(files, max_bytes=limit if unpack else 0) as sent:
+            async with _unpacked(form.files, max_bytes=limit if unpack else 0) as sent:
                 yield Upload(self.model_format, sent, loop_uri)
         finally:
-            await form.close()
+            await asyncio.to_thread(form.close)
 
 
 def destination_for(right: Right) -> Callable[..., Awaitable[ModelDestination]]:
@@ -86,19 +84,30 @@ async def _unpacked(
         yield await asyncio.to_thread(stack.enter_context, archive)
 
 
-def _bounded(request: Request, limit: int) -> Request:
-    """The request, cut off where its body gets too large, said or not."""
-    received = 0
+class _Form:
+    """The files of a request, in temporary files without names."""
 
-    async def receive() -> Message:
-        nonlocal received
-        message = await request.receive()
-        received += len(message.get("body", b""))
-        if received > limit:
-            raise MultiPartException(f"The upload has more than {limit} bytes.")
-        return message
+    def __init__(self) -> None:
+        self.files: list[ReceivedFile] = []
+        self._open_files = contextlib.ExitStack()
 
-    said = int(request.headers.get("content-length", "0"))
-    if said > limit:
-        raise TooLarge(f"The upload has {said} bytes: the loop accepts {limit} at once.")
-    return Request(request.scope, receive)
+    def open(self, name: str) -> Sink:
+        """A sink for the next file."""
+        content: IO[bytes] = self._open_files.enter_context(
+            tempfile.SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115 - the stack closes it
+        )
+        self.files.append(ReceivedFile(name, content))
+        return _File(content)
+
+    def close(self) -> None:
+        """Nobody needs them any more."""
+        self._open_files.close()
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    content: IO[bytes]
+
+    def write(self, data: bytes) -> None:
+        with durable.storage_errors(Path(tempfile.gettempdir())):
+            self.content.write(data)

@@ -18,6 +18,7 @@ log = logging.getLogger(__name__)
 HEADER = "x-request-id"
 """The id of a request: a client may give it, the answer has it."""
 _CODES = {status: code for status, code in reversed(FAILURES.values()) if code != "codec"}
+_CODES[408] = "too_slow"
 
 
 def install(app: FastAPI) -> None:

@@ -1,94 +1,95 @@
-"""Multipart bodies with a bound: their parts lie in temporary files while they are looked at."""
+"""Images and their metadata in a multipart body: bytes go to drafts of the storage as they come."""
 
+import asyncio
 import contextlib
-import tempfile
 from collections.abc import AsyncIterator, Sequence
-from pathlib import Path
 
 from fastapi import Request
-from starlette.datastructures import UploadFile
-from starlette.exceptions import HTTPException
-from starlette.formparsers import MultiPartException
-from starlette.types import Message
 
-from edgeloop import durable
-from edgeloop.errors import Unprocessable
-from edgeloop.loop.api.pairing import pair_parts
-from edgeloop.loop.services.uploads import Upload
-from edgeloop.loop.settings import LoopSettings
+from edgeloop.errors import TooLarge, Unprocessable
+from edgeloop.loop.api.context import Parts
+from edgeloop.loop.api.multipart import Bounds, Sink, receive_parts
+from edgeloop.loop.api.pairing import is_metadata, pair_parts
+from edgeloop.loop.services.uploads import Draft, Upload
 
 MAX_METADATA_BYTES = 4 * 1024 * 1024
 """Parsing JSON holds up everybody else: this much takes a good third of a second."""
-_MAX_PARTS = 2000
-_READ_ON = 4
-"""Up to so many times the bound is read and dropped, so that the sender gets to the answer."""
+MAX_PARTS = 2000
 
 
 @contextlib.asynccontextmanager
-async def uploads_of(request: Request, settings: LoopSettings) -> AsyncIterator[Sequence[Upload]]:
-    """The pairs of image and metadata in a request, until the block ends; raises Unprocessable."""
-    async with _files(request, settings.max_upload_bytes) as files:
-        pairs = pair_parts([file.filename or "" for file in files])
-        for metadata, image in pairs:
-            _check_size(files[metadata], MAX_METADATA_BYTES)
-            _check_size(files[image], settings.max_image_bytes)
-        yield [await _upload(files[metadata], files[image]) for metadata, image in pairs]
+async def uploads_of(request: Request, parts: Parts) -> AsyncIterator[Sequence[Upload]]:
+    """The pairs of image and metadata in a request, until the block ends.
 
-
-@contextlib.asynccontextmanager
-async def _files(request: Request, max_bytes: int) -> AsyncIterator[list[UploadFile]]:
-    body = _BoundedBody(request, max_bytes)
-    bounded = Request(request.scope, body.receive)
-    with durable.storage_errors(Path(tempfile.gettempdir())):
-        try:
-            form = await bounded.form(max_files=_MAX_PARTS)
-        except HTTPException as error:
-            if body.is_too_large:
-                await body.read_on()
-                raise Unprocessable(
-                    f"The upload has more than {max_bytes} bytes: send fewer images at once."
-                ) from error
-            raise
+    Raises Unprocessable also for a request that is too large: clients then send halves.
+    """
+    form = _Form(parts)
     try:
-        yield [part for _, part in form.multi_items() if isinstance(part, UploadFile)]
+        bounds = Bounds(parts.settings.max_upload_bytes, MAX_PARTS, "send fewer images at once.")
+        try:
+            await receive_parts(request, form.open, bounds)
+        except TooLarge as error:
+            raise Unprocessable(str(error)) from error
+        yield form.pairs()
     finally:
-        await form.close()
+        await asyncio.to_thread(form.discard)
 
 
-def _check_size(file: UploadFile, max_bytes: int) -> None:
-    size = file.size or 0
-    if size > max_bytes:
-        raise Unprocessable(f"{file.filename} has {size} bytes: up to {max_bytes} are accepted.")
+class _Form:
+    """The parts of a request: documents in memory, images in drafts."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._storage = parts.workspaces.storage
+        self._max_image_bytes = parts.settings.max_image_bytes
+        self._parts: list[_Document | _Image] = []
+
+    def open(self, name: str) -> Sink:
+        """A sink for the next part."""
+        part: _Document | _Image
+        if is_metadata(name):
+            part = _Document(name)
+        else:
+            part = _Image(name, self._storage.draft(), self._max_image_bytes)
+        self._parts.append(part)
+        return part
+
+    def pairs(self) -> list[Upload]:
+        """Which belong together; raises Unprocessable."""
+        documents = {i: part for i, part in enumerate(self._parts) if isinstance(part, _Document)}
+        images = {i: part for i, part in enumerate(self._parts) if isinstance(part, _Image)}
+        return [
+            Upload(images[image].name, bytes(documents[metadata].content), images[image].draft)
+            for metadata, image in pair_parts([part.name for part in self._parts])
+        ]
+
+    def discard(self) -> None:
+        """Remove what was not published."""
+        for part in self._parts:
+            if isinstance(part, _Image):
+                part.draft.discard()
 
 
-async def _upload(metadata: UploadFile, image: UploadFile) -> Upload:
-    async def read() -> bytes:
-        await image.seek(0)
-        return await image.read()
+class _Document:
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.content = bytearray()
 
-    return Upload(image.filename or "", await metadata.read(), read)
+    def write(self, data: bytes) -> None:
+        self.content += data
+        _check_size(self.name, len(self.content), MAX_METADATA_BYTES)
 
 
-class _BoundedBody:
-    def __init__(self, request: Request, max_bytes: int) -> None:
-        self._request = request
+class _Image:
+    def __init__(self, name: str, draft: Draft, max_bytes: int) -> None:
+        self.name = name
+        self.draft = draft
         self._max_bytes = max_bytes
-        self._received = 0
-        self._is_read = False
 
-    @property
-    def is_too_large(self) -> bool:
-        return self._received > self._max_bytes
+    def write(self, data: bytes) -> None:
+        self.draft.write(data)
+        _check_size(self.name, self.draft.size_bytes, self._max_bytes)
 
-    async def receive(self) -> Message:
-        message = await self._request.receive()
-        self._received += len(message.get("body", b""))
-        self._is_read = not message.get("more_body", False)
-        if self.is_too_large:
-            raise MultiPartException("too large")
-        return message
 
-    async def read_on(self) -> None:
-        while not self._is_read and self._received < _READ_ON * self._max_bytes:
-            with contextlib.suppress(MultiPartException):
-                await self.receive()
+def _check_size(name: str, size: int, max_bytes: int) -> None:
+    if size > max_bytes:
+        raise Unprocessable(f"{name} has more than {max_bytes} bytes: send a smaller one.")

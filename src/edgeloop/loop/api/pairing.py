@@ -14,8 +14,8 @@ def pair_parts(names: Sequence[str]) -> list[tuple[int, int]]:
     By name, where the names without suffix tell one pair from another; else in the order in which
     they came. Raises Unprocessable where something is left over.
     """
-    metadata = [i for i, name in enumerate(names) if _is_metadata(name)]
-    images = [i for i, name in enumerate(names) if not _is_metadata(name)]
+    metadata = [i for i, name in enumerate(names) if is_metadata(name)]
+    images = [i for i, name in enumerate(names) if not is_metadata(name)]
     by_stem = {_stem(names[i]): i for i in images}
     stems = {_stem(names[i]) for i in metadata}
     if len(metadata) != len(images):
@@ -31,7 +31,8 @@ def pair_parts(names: Sequence[str]) -> list[tuple[int, int]]:
     return [(i, by_stem[_stem(names[i])]) for i in metadata]
 
 
-def _is_metadata(name: str) -> bool:
+def is_metadata(name: str) -> bool:
+    """Whether a part of this name is JSON; all others are images."""
     return name.lower().endswith(_METADATA_SUFFIX)
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import json
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,17 +14,18 @@ from edgeloop.loop.services.arrivals import Arrival, Receipt
 from edgeloop.loop.services.projects import Project
 from edgeloop.loop.services.shapes import Canvas
 from edgeloop.loop.services.workspace import Caller, Workspaces
+from edgeloop.loop.storage import Draft as Draft  # a route writes to it
 from edgeloop.protocol.payloads.images import read_image_metadata
 from edgeloop.types import ImageMetadata
 
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """An image and its metadata (JSON) as they were sent; ``read`` gives the image's bytes."""
+    """An image and its metadata (JSON) as they were sent."""
 
     name: str
     document: bytes
-    read: Callable[[], Awaitable[bytes]]
+    draft: Draft
 
 
 async def receive(
@@ -34,38 +35,32 @@ async def receive(
 
     Raises Unprocessable or ImageError, naming the part, before anything was stored.
     """
-    arrived = await _all_checked(pairs, project)
-    keys = [files.image_key(arrival.content_hash) for arrival in arrived]
-    async with files.in_doubt(workspaces, keys):
-        for upload, key in zip(pairs, keys, strict=True):
-            if not await workspaces.storage.exists(key):
-                await workspaces.storage.put(key, await upload.read())
+    arrived = await asyncio.to_thread(_checked, pairs, project)
+    drafts = {
+        files.image_key(arrival.content_hash): upload.draft
+        for arrival, upload in zip(arrived, pairs, strict=True)
+    }
+    async with files.in_doubt(workspaces, drafts.keys()):
+        await workspaces.storage.publish(drafts)
         async with workspaces.write(caller) as workspace:
             return await arrivals.add(workspace, project, arrived)
 
 
-async def _all_checked(pairs: Sequence[Upload], project: Project) -> tuple[Arrival, ...]:
-    arrived = []
-    for upload in pairs:
-        try:
-            arrived.append(await _checked(upload, project))
-        except InputError as error:
-            kind = ImageError if isinstance(error, ImageError) else Unprocessable
-            raise kind(f"{upload.name}: {error}") from error
-    return tuple(arrived)
+def _checked(pairs: Sequence[Upload], project: Project) -> tuple[Arrival, ...]:
+    return tuple(_arrival(upload, project) for upload in pairs)
 
 
-async def _checked(upload: Upload, project: Project) -> Arrival:
-    metadata = read_image_metadata(_parsed(upload.document), project.ids_by_name)
-    data = await upload.read()
-    (width, height), content_hash = await asyncio.to_thread(_verified, data)
+def _arrival(upload: Upload, project: Project) -> Arrival:
+    try:
+        metadata = read_image_metadata(_parsed(upload.document), project.ids_by_name)
+        width, height = imaging.verify_jpeg(upload.draft.read())
+    except InputError as error:
+        kind = ImageError if isinstance(error, ImageError) else Unprocessable
+        raise kind(f"{upload.name}: {error}") from error
+    content_hash = upload.draft.content_hash
     if not metadata.frame_id:
         metadata = replace(metadata, frame_id=_derived_frame_id(content_hash, metadata))
-    return Arrival(metadata, content_hash, len(data), Canvas(width, height))
-
-
-def _verified(data: bytes) -> tuple[tuple[int, int], str]:
-    return imaging.verify_jpeg(data), hashlib.sha256(data).hexdigest()
+    return Arrival(metadata, content_hash, upload.draft.size_bytes, Canvas(width, height))
 
 
 def _parsed(document: bytes) -> Any:
