@@ -114,7 +114,9 @@ def test_a_uniform_sampler_takes_no_priorities() -> None:
         buffer.update_priorities(np.arange(2), np.ones(2))
 
 
-@pytest.mark.parametrize("options", [{"alpha": -1}, {"beta": -1}, {"floor": 0}])
+@pytest.mark.parametrize(
+    "options", [{"alpha": -1}, {"beta": -1}, {"floor": 0}, {"floor": 1e-300, "alpha": 2}]
+)
 def test_impossible_priorities_are_refused(options: Any) -> None:
     with pytest.raises(ConfigError, match="alpha"):
         Prioritized(**options)

@@ -244,6 +244,16 @@ def test_arrays_for_a_batch_may_have_gaps_but_must_fit() -> None:
         buffer.sample(5, out=out)
 
 
+@pytest.mark.parametrize("batch_size", [0, -1])
+def test_a_batch_of_nothing_is_refused(batch_size: int) -> None:
+    buffer = ReplayBuffer(capacity=3)
+    buffer.insert(transition(0))
+    with pytest.raises(InputError, match="ask for 1 or more"):
+        buffer.sample(batch_size)
+    with pytest.raises(ConfigError, match="depth of 1 or more"):
+        buffer.batches(2, depth=batch_size)
+
+
 def test_a_closed_buffer_takes_and_gives_no_more() -> None:
     with ReplayBuffer(capacity=3, limiter=Limiter()) as buffer:
         buffer.insert(transition(0))

@@ -158,6 +158,11 @@ def test_a_transform_has_the_last_word() -> None:
     assert list(buffer.sample("w", 3)[0]) == ["n"]
 
 
+def test_a_batch_of_nothing_is_refused() -> None:
+    with pytest.raises(InputError, match="ask for 1 or more"):
+        windows(fill(TrajectoryBuffer(100), 3), 0, 1, 0)
+
+
 def test_names_that_are_not_known_are_refused() -> None:
     buffer = fill(TrajectoryBuffer(100), 3)
     buffer.register("w", {"nothing": LatestWindow()})

@@ -1,6 +1,6 @@
 """Which transition goes on where the one before it ended, read off the data itself."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -53,16 +53,17 @@ class Continuity:
             follows &= same_rows(rows[before], previous[after])
         return follows
 
-    def follows_one(self, values: Sequence[Any], previous: Mapping[int, Any]) -> bool:
-        """As ``follows`` for one row and one stored one, by index of the field."""
-        if self._mask is not None and not np.any(previous[self._mask]):
+    def follows_one(self, values: Sequence[Any], previous: Callable[[int], Any]) -> bool:
+        """As ``follows`` for one row and a stored one, whose fields are asked for by index."""
+        if self._mask is not None and not previous(self._mask).any():
             return False
-        if any(np.any(previous[index]) for index in self._ends):
+        if any(previous(index).any() for index in self._ends):
             return False
-        return all(
-            np.asarray(values[before], previous[after].dtype).tobytes() == previous[after].tobytes()
-            for before, after in self._pairs
-        )
+        for before, after in self._pairs:
+            stored = previous(after)
+            if np.asarray(values[before], stored.dtype).tobytes() != stored.tobytes():
+                return False
+        return True
 
 
 def _is_any_true(values: Array) -> Array:

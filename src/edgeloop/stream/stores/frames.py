@@ -1,6 +1,6 @@
 """Large observations, each kept once, however many transitions it belongs to."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -70,18 +70,16 @@ class Frames:
         self, before: Sequence[Any], after: Sequence[Any], newest: int | None
     ) -> tuple[int, int, bool]:
         """As ``add``, for one transition: values of the fields' shapes, two slots and whether."""
-        firsts = [np.asarray(values, a.dtype) for a, values in self._each(before)]
-        continues = newest is not None and all(
-            (words[newest] == _words(first[None])).all()
-            for words, first in zip(self._words, firsts, strict=True)
-        )
-        slots = self._take(2 - continues).tolist()
-        slot_before = newest if continues and newest is not None else slots[0]
-        for array, first, then in zip(self._arrays, firsts, after, strict=True):
-            array[slots[-1]] = then
-            if not continues:
-                array[slot_before] = first
-        return slot_before, slots[-1], continues
+        if newest is not None and self._is_at(newest, before):
+            slot = self._free.pop() if self._free else int(self._take(1)[0])
+            for array, then in self._each(after):
+                array[slot] = then
+            return newest, slot, True
+        slots = self._take(2).tolist()
+        for array, first, then in zip(self._arrays, before, after, strict=True):
+            array[slots[0]] = first
+            array[slots[1]] = then
+        return slots[0], slots[1], False
 
     def gather(self, slots: Array, out: Sequence[Array | None] | None = None) -> list[Array]:
         """The frames in these slots: an array (*slots.shape, *shape) for each field."""
@@ -95,9 +93,9 @@ class Frames:
             out = self._pool.empty((*slots.shape, *array.shape[1:]), array.dtype)
         return take_rows(array, slots, out)
 
-    def give_back(self, slots: Array) -> None:
+    def give_back(self, slots: Iterable[int]) -> None:
         """No row refers to these any more."""
-        self._free.extend(slots.tolist())
+        self._free.extend(slots)
 
     def restore(self, slots: Array) -> None:
         """Only these are in use."""
@@ -110,6 +108,14 @@ class Frames:
         for array, values in self._each(frames):
             array[slots] = values
         return slots
+
+    def _is_at(self, slot: int, values: Sequence[Any]) -> bool:
+        """Whether these values, one per field, are what is in a slot."""
+        for array, words, value in zip(self._arrays, self._words, values, strict=True):
+            flat = np.ascontiguousarray(value, array.dtype).reshape(-1).view(words.dtype)
+            if np.count_nonzero(flat != words[slot]):
+                return False
+        return True
 
     def _each(self, columns: Sequence[Array]) -> Iterator[tuple[Array, Array]]:
         return zip(self._arrays, columns, strict=True)

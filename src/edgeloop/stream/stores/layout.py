@@ -50,6 +50,9 @@ class Layout:
         self.fields = tuple(fields)
         if not self.fields:
             raise InputError("A transition without a single value: insert dicts of arrays.")
+        self.names = {field.name: index for index, field in enumerate(self.fields)}
+        """Where in the order of the fields each path, with "/" between, is."""
+
         self._flat = all(len(field.path) == 1 for field in self.fields)
         self._keys = [field.path[0] for field in self.fields]
         self._tree = _nest([(field.path, index) for index, field in enumerate(self.fields)])
@@ -87,7 +90,7 @@ class Layout:
         for index, field in enumerate(self.fields):
             value = found[index]
             if getattr(value, "dtype", None) is not field.dtype or value.shape != field.shape:
-                found[index] = _fit(field, value, field.shape)
+                found[index] = fit(field, value, field.shape)
         return found
 
     def columns(self, columns: Columns) -> tuple[int, list[Array]]:
@@ -95,7 +98,7 @@ class Layout:
         found = self.leaves(columns)
         count = _count_rows(self.fields, found)
         for index, field in enumerate(self.fields):
-            found[index] = _fit(field, found[index], (count, *field.shape))
+            found[index] = fit(field, found[index], (count, *field.shape))
         return count, found
 
     def nest(self, values: Sequence[Any]) -> dict[str, Any]:
@@ -176,6 +179,16 @@ def leaves_of(tree: object, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[
         yield from leaves_of(value, (*path, key))
 
 
+def fit(field: Field, value: Any, shape: tuple[int, ...]) -> Array:
+    """A value, or stacked values of this shape, as an array; raises InputError."""
+    array = np.asarray(value)
+    if array.shape != shape:
+        raise InputError(f"{field.name} has the shape {array.shape}, expected {shape}.")
+    if not _can_hold(field, array):
+        raise InputError(f"{field.name} has the type {array.dtype}, expected {field.dtype}.")
+    return array
+
+
 def is_exact(field: Field, value: object) -> bool:
     """Whether a value is of the field's kind, type and shape, so that it comes back as it was."""
     if type(value) in _NUMBERS:
@@ -210,15 +223,6 @@ def _field_from_json(entry: Any) -> Field:
         raise ValueError(f"{entry['path']}: {dtype}{shape}")
     kind: Kind = entry["kind"]
     return Field(tuple(str(key) for key in entry["path"]), shape, dtype, kind)
-
-
-def _fit(field: Field, value: Any, shape: tuple[int, ...]) -> Array:
-    array = np.asarray(value)
-    if array.shape != shape:
-        raise InputError(f"{field.name} has the shape {array.shape}, expected {shape}.")
-    if not _can_hold(field, array):
-        raise InputError(f"{field.name} has the type {array.dtype}, expected {field.dtype}.")
-    return array
 
 
 def _can_hold(field: Field, array: Array) -> bool:
@@ -266,13 +270,23 @@ def _fill(tree: Mapping[str, Any], values: Sequence[Any]) -> dict[str, Any]:
 def _collect(
     tree: Mapping[str, Any], item: object, found: list[Any], path: tuple[str, ...]
 ) -> None:
-    where = "/".join(path) or "the transition"
     if not isinstance(item, Mapping):
+        where = "/".join(path) or "the transition"
         raise InputError(f"{where} is a {type(item).__name__}, expected a dict.")
-    if len(item) != len(tree) or item.keys() != tree.keys():
-        raise InputError(f"{where} has the keys {sorted(map(str, item))}, expected {sorted(tree)}.")
-    for key, branch in tree.items():
-        if type(branch) is int:
-            found[branch] = item[key]
-        else:
-            _collect(branch, item[key], found, (*path, key))
+    try:
+        for key, branch in tree.items():
+            if type(branch) is int:
+                found[branch] = item[key]
+            else:
+                _collect(branch, item[key], found, (*path, key))
+    except KeyError as error:
+        raise _other_keys(tree, item, path) from error
+    if len(item) != len(tree):
+        raise _other_keys(tree, item, path)
+
+
+def _other_keys(
+    tree: Mapping[str, Any], item: Mapping[str, Any], path: tuple[str, ...]
+) -> InputError:
+    where = "/".join(path) or "the transition"
+    return InputError(f"{where} has the keys {sorted(map(str, item))}, expected {sorted(tree)}.")

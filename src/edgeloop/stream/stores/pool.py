@@ -12,6 +12,7 @@ _POOLED_BYTES = 256 * 1024
 """Below this the allocator keeps its pages by itself."""
 
 _KEPT = 8
+_PAGE = 4096
 
 
 def _references(buffers: list[Array], index: int) -> int:
@@ -34,7 +35,10 @@ class Pool:
         if size < _POOLED_BYTES:
             return np.empty(shape, dtype)
         with self._lock:
-            return np.ndarray(shape, dtype, buffer=self._idle(size))
+            buffer = self._idle(size + _PAGE)
+            # Rows lie at the begin of pages often enough: a target that is a few bytes off would
+            # make the processor take reads for reads of what was just written (4K aliasing).
+            return np.ndarray(shape, dtype, buffer=buffer, offset=-buffer.ctypes.data % _PAGE)
 
     def _idle(self, size: int) -> Array:
         for index in range(len(self._buffers)):  # no name may hold what is counted

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self
 
-from edgeloop.errors import StreamClosed
+from edgeloop.errors import ConfigError, StreamClosed
 
 Sample = dict[str, Any]
 """A batch as nested dicts of arrays, (batch_size, *shape) each."""
@@ -28,6 +28,8 @@ class Prefetch:
         before: Callable[[], None] = lambda: None,
         after: Callable[[], None] = lambda: None,
     ) -> None:
+        if depth < 1:
+            raise ConfigError(f"A prefetch of {depth} batches: give a depth of 1 or more.")
         self._draw = draw
         self._depth = depth
         self._before = before

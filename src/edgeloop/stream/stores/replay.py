@@ -86,7 +86,8 @@ class ReplayBuffer(RingStore):
         sampler adds ``indices`` and ``weights``, n_step > 1 adds ``discounts`` (float32, what the
         value of the next observation is to be multiplied with beside the mask).
 
-        Raises Conflict where nothing was inserted, StreamTimeout where the limiter says so.
+        Raises Conflict where nothing was inserted, StreamTimeout where the limiter says so,
+        InputError where ``out`` does not fit.
         """
         self._before_batch()
         batch = self._draw(batch_size, out)
@@ -153,8 +154,9 @@ class ReplayBuffer(RingStore):
             self._sampler.restore(np.arange(*rows.span), values)
 
     def _admit(self, count: int) -> None:
-        super()._admit(count)
-        if self._limiter and count:
+        if self._is_closed or not self._limiter:
+            super()._admit(count)
+        elif count:
             self._limiter.wait_to_insert()
 
     def _before_batch(self) -> None:
@@ -169,6 +171,8 @@ class ReplayBuffer(RingStore):
 
     def _draw(self, batch_size: int, out: Sample | None) -> Sample:
         rows = self._rows_begun()
+        if batch_size < 1:
+            raise InputError(f"A batch of {batch_size} transitions: ask for 1 or more.")
         if not len(rows.ring):
             raise Conflict("The buffer is empty: insert transitions before sampling.")
         targets = _targets(rows.layout, batch_size, out) if out is not None else None

@@ -50,7 +50,7 @@ class Returns:
         offsets = np.arange(self.n_step)[None]
         steps = places.steps[:, None] + np.minimum(offsets, counts - 1)
         window = transitions.numbers(places.slots[:, None], steps)
-        rewards = transitions.values(index, window)
+        rewards = transitions.values([index], window)[0]
         weights = np.where(offsets < counts, self.discount**offsets, 0.0)
         weights = weights.reshape(*weights.shape, *[1] * (rewards.ndim - 2))
         return Ahead(

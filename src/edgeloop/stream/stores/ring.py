@@ -92,11 +92,16 @@ class Ring:
         self.span = (oldest, end)
         return begin, oldest
 
-    def put(self, values: Sequence[Any]) -> Span:
-        """Write and show one row; says which numbers fell out at the other end."""
+    def next_position(self) -> int:
+        """Where the next row is to be written; raises StorageFull."""
         at = self.span[1] % self.room
         if at >= self._reserved:
             self.reserve(at + 1)
+        return at
+
+    def put(self, values: Sequence[Any]) -> Span:
+        """Write and show one row; says which numbers fell out at the other end."""
+        at = self.next_position()
         for column, value in zip(self.columns, values, strict=True):
             column[at] = value
         return self.commit(1)

@@ -158,11 +158,10 @@ class RingStore(DataStore):
             layout = self._layout(layout_of(item))
             layout.values(item)  # a first transition that does not fit decides nothing
             self._begin(layout)
-        rows = self._rows_begun()
-        values = rows.layout.values(item)
-        before = rows.span
-        rows.put(values)
-        self._moved(before, rows.span)
+        rows = self._rows or self._rows_begun()
+        before = rows.ring.span
+        rows.put(item)
+        self._moved(before, rows.ring.span)
 
     def _add(self, batch: Batch, arrival: Arrival | None) -> None:
         if self._rows is None:

@@ -84,7 +84,7 @@ class Prioritized:
         floor: float = 1e-6,
         seed: int | None = None,
     ) -> None:
-        if not (alpha >= 0 and beta >= 0 and floor > 0):
+        if not (alpha >= 0 and beta >= 0 and floor > 0 and floor**alpha > 0):
             message = f"alpha {alpha} and beta {beta} must be >= 0, the floor {floor} > 0."
             raise ConfigError(message)
         self.beta = beta

@@ -21,15 +21,8 @@ class Places:
     ends: Array
 
     def pick(self, which: Array) -> "Places":
-        """Some of them, by a mask or by indices."""
-        return Places(*(part[which] for part in self._parts()))
-
-    def first(self, count: int) -> "Places":
-        """At most ``count`` of them."""
-        return Places(*(part[:count] for part in self._parts()))
-
-    def _parts(self) -> tuple[Array, Array, Array, Array]:
-        return self.slots, self.steps, self.begins, self.ends
+        """Those with these indices."""
+        return Places(self.slots[which], self.steps[which], self.begins[which], self.ends[which])
 
 
 def join(places: Sequence[Places]) -> Places:

@@ -1,6 +1,6 @@
 """Transitions in their order: windows of trajectories, with masks for what lies outside."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
@@ -24,7 +24,10 @@ _ROUNDS = 16
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    windows: Mapping[str, Window]
+    keys: tuple[str, ...]
+    groups: tuple[list[tuple[str, Window]], ...]
+    """Windows with their keys, those that read the same steps together."""
+
     reach: tuple[int, int]
     transform: Transform | None
 
@@ -96,7 +99,10 @@ class TrajectoryBuffer(RingStore):
             raise ConfigError(
                 f"'{name}' with the reach {reach} and {len(windows)} windows is empty."
             )
-        self._plans[name] = _Plan(dict(windows), reach, transform)
+        groups: dict[Hashable, list[tuple[str, Window]]] = {}
+        for key, window in windows.items():
+            groups.setdefault(window.key(), []).append((key, window))
+        self._plans[name] = _Plan(tuple(windows), tuple(groups.values()), reach, transform)
 
     def sample(
         self, name: str, batch_size: int, *, starts: Array | None = None
@@ -115,6 +121,8 @@ class TrajectoryBuffer(RingStore):
         if plan is None:
             raise NotFound(f"Nothing is registered as '{name}', only {sorted(self._plans)}.")
         rows = self._rows_begun()
+        if starts is None and batch_size < 1:
+            raise InputError(f"A batch of {batch_size} windows: ask for 1 or more.")
         while True:
             with self._lock:
                 oldest = rows.span[0]
@@ -122,36 +130,38 @@ class TrajectoryBuffer(RingStore):
                     chosen = self._choose(rows, plan, batch_size)
                 else:
                     chosen = _place(rows, plan, np.asarray(starts, np.int64))
-                reads = [
-                    (key, window, *self._look(rows, window, chosen))
-                    for key, window in plan.windows.items()
+                looks = [self._look(rows, windows[0][1], chosen) for windows in plan.groups]
+            data: Sample = dict.fromkeys(plan.keys)
+            mask: Sample = dict.fromkeys(plan.keys)
+            for windows, (numbers, inside, offset) in zip(plan.groups, looks, strict=True):
+                fields = [
+                    _field_index(rows.layout, window.source or key) for key, window in windows
                 ]
-            data: Sample = {}
-            mask: Sample = {}
-            for key, window, numbers, inside, offset in reads:
-                values = rows.values(_field_index(rows.layout, window.source or key), numbers)
-                data[key], mask[key] = window.result(values, inside, offset)
-            if rows.span[0] == oldest or all(n.min() >= rows.span[0] for _, _, n, *_ in reads):
+                found = zip(windows, rows.values(fields, numbers), strict=True)
+                for (key, window), values in found:
+                    data[key], mask[key] = window.result(values, inside.copy(), offset)
+            if rows.span[0] == oldest or all(look[0].min() >= rows.span[0] for look in looks):
                 return plan.transform(data, mask) if plan.transform else (data, mask)
 
     def _choose(self, rows: Transitions, plan: _Plan, count: int) -> Places:
         """``count`` starts, each valid one as likely as every other."""
+        begin, end = rows.span
         parts: list[Places] = []
         missing = count
         for _ in range(_ROUNDS):
-            begin, end = rows.span
-            numbers = self._random.integers(begin, max(end, begin + 1), size=max(missing, 64))
-            valid = _valid(rows.places(numbers), plan.reach).first(missing)
-            parts.append(valid)
-            missing -= len(valid.slots)
+            chances = self._random.random(missing + missing // 8 + 16)
+            places = rows.places(begin + (chances * (end - begin)).astype(np.int64))
+            parts.append(places.pick(_valid(places, plan.reach)[:missing]))
+            missing -= len(parts[-1].slots)
             if not missing:
-                return join(parts)
-        every = _valid(rows.places(np.arange(*rows.span)), plan.reach)  # they are rare
-        if not len(every.slots):
-            raise Conflict(
-                f"No trajectory has {plan.reach[1] - plan.reach[0]} steps yet: insert more."
-            )
-        return join([*parts, every.pick(self._random.integers(len(every.slots), size=missing))])
+                return join(parts) if len(parts) > 1 else parts[0]
+        places = rows.places(np.arange(begin, end))  # valid ones are rare: look at every row
+        valid = _valid(places, plan.reach)
+        if not len(valid):
+            steps = plan.reach[1] - plan.reach[0]
+            raise Conflict(f"No trajectory has {steps} steps yet: insert more.")
+        chosen = valid[self._random.integers(len(valid), size=missing)]
+        return join([*parts, places.pick(chosen)])
 
     def _look(
         self, rows: Transitions, window: Window, chosen: Places
@@ -161,13 +171,15 @@ class TrajectoryBuffer(RingStore):
         steps = window.steps(starts, self._random)
         shape = (-1, *[1] * (steps.ndim - 1))
         begins, ends = chosen.begins.reshape(shape), chosen.ends.reshape(shape)
-        numbers = rows.numbers(chosen.slots.reshape(shape), np.clip(steps, begins, ends - 1))
+        nearest = np.minimum(np.maximum(steps, begins), ends - 1)
+        numbers = rows.numbers(chosen.slots.reshape(shape), nearest)
         return numbers, (begins <= steps) & (steps < ends), steps - chosen.steps.reshape(shape)
 
 
-def _valid(places: Places, reach: tuple[int, int]) -> Places:
+def _valid(places: Places, reach: tuple[int, int]) -> Array:
+    """The indices of those places whose trajectory reaches that far."""
     low, high = places.steps + reach[0], places.steps + reach[1]
-    return places.pick((low >= places.begins) & (high <= places.ends))
+    return np.flatnonzero((low >= places.begins) & (high <= places.ends))
 
 
 def _place(rows: Transitions, plan: _Plan, numbers: Array) -> Places:
@@ -183,8 +195,9 @@ def _place(rows: Transitions, plan: _Plan, numbers: Array) -> Places:
 
 
 def _field_index(layout: Layout, name: str) -> int:
-    for index, field in enumerate(layout.fields):
-        if field.name == name:
-            return index
-    names = [field.name for field in layout.fields]
-    raise ConfigError(f"There is no field '{name}', only {names}: name one as the source.")
+    index = layout.names.get(name)
+    if index is None:
+        raise ConfigError(
+            f"There is no field '{name}', only {list(layout.names)}: name one as the source."
+        )
+    return index

@@ -8,7 +8,7 @@ import numpy as np
 
 from edgeloop.stream.stores.episodes import AFTER, ENDS, MASKS, Continuity, observation_pairs
 from edgeloop.stream.stores.frames import Frames
-from edgeloop.stream.stores.layout import Array, Field, Layout
+from edgeloop.stream.stores.layout import Array, Field, Item, Layout, fit
 from edgeloop.stream.stores.ledger import Arrival, Ledger
 from edgeloop.stream.stores.memory import Memory
 from edgeloop.stream.stores.ring import LARGE_BYTES, Ring, Span
@@ -18,6 +18,7 @@ _FRAME_FIELDS = ("#before", "#after", "#shared")
 _LINK_FIELDS = ("#slot", "#step")
 _SLOTS = ("#before", "#after")
 _MAX_ORIGINS = 4096
+_ARRAYS = {np.ndarray, np.float32, np.float64, np.int64, np.bool_}
 
 Links = Literal["none", "observations", "marks"]
 """What tells that a transition follows the one before it from the same origin."""
@@ -41,6 +42,7 @@ class Transitions:
         self._links_observations = links == "observations"
         compared = [p for p in pairs if p not in self._shared] if self._links_observations else []
         self._continuity = Continuity(layout, compared)
+        self._seen = [[pair[side] for pair in self._shared] for side in (0, 1)]
         stored_once = {index for pair in self._shared for index in pair}
         self._plain = [i for i in range(len(layout.fields)) if i not in stored_once]
         self._names = (_FRAME_FIELDS if self._shared else ()) + (
@@ -59,6 +61,11 @@ class Transitions:
         self.is_linked = links != "none"
         self._chains = Trajectories(self.ring.room if self.is_linked else 0)
         self._newest: dict[str | None, int] = {}
+        self._is_plain = not self._names and all(len(f.path) == 1 for f in layout.fields)
+        self._writers = [
+            (field.path[0], field, field.dtype, field.shape, column)
+            for field, column in zip(layout.fields, self.ring.columns, strict=False)
+        ]
         self._late = [i for i in self._plain if _is_late(layout.fields[i])]
         self.recover()
 
@@ -67,14 +74,29 @@ class Transitions:
         """The number of the oldest transition held, and the number after the newest."""
         return self.ring.span
 
-    def put(self, values: Sequence[Any]) -> None:
-        """Keep one transition: its leaves in the order of the layout."""
-        if not self._names:
-            self.ring.put(values)
+    def put(self, item: Item) -> None:
+        """Keep one transition; raises InputError where it does not fit."""
+        if self._is_plain and len(item) == len(self._writers) and self._put_plain(item):
             return
+        values = self.layout.values(item)
         gone = self.ring.put([*(values[i] for i in self._plain), *self._note_one(values)])
         self._remember(None)
         self._forget(gone)
+
+    def _put_plain(self, item: Item) -> bool:
+        """Check and write field by field to a row that nobody sees until all are there."""
+        at = self.ring.next_position()
+        try:
+            for key, field, dtype, shape, column in self._writers:
+                value = item[key]
+                if type(value) in _ARRAYS and value.dtype is dtype and value.shape == shape:
+                    column[at] = value
+                else:
+                    column[at] = fit(field, value, shape)
+        except KeyError:
+            return False
+        self.ring.commit(1)
+        return True
 
     def write(self, count: int, columns: Sequence[Array], arrival: Arrival | None) -> None:
         """Keep many transitions: their stacked leaves in the order of the layout."""
@@ -113,24 +135,24 @@ class Transitions:
         targets = list(out or [None] * len(self.layout.fields))
         found = dict(self._gather_rows(numbers, last, targets))
         if self.frames:
-            befores, afters = (list(indices) for indices in zip(*self._shared, strict=True))
-            where = {
-                "#before": (befores, numbers),
-                "#after": (afters, numbers if last is None else last),
-            }
-            for name, (indices, rows) in where.items():
+            rows_of = (numbers, numbers if last is None else last)
+            for name, indices, rows in zip(_SLOTS, self._seen, rows_of, strict=True):
                 slots = self.hidden[name][rows % self.ring.room]
                 arrays = self.frames.gather(slots, [targets[i] for i in indices])
                 found.update(zip(indices, arrays, strict=True))
         return [found[index] for index in range(len(self.layout.fields))]
 
-    def values(self, index: int, numbers: Array) -> Array:
-        """One field of these transitions: a fresh array (*numbers.shape, *shape)."""
-        for part, pair in enumerate(self._shared):
-            if self.frames and index in pair:
-                name = _SLOTS[pair.index(index)]
-                return self.frames.values(part, self.hidden[name][numbers % self.ring.room])
-        return self.ring.gather(numbers, [self._plain.index(index)])[0]
+    def values(self, indices: Sequence[int], numbers: Array) -> list[Array]:
+        """Some fields of these transitions: a fresh array (*numbers.shape, *shape) for each."""
+        plain = [index for index in indices if index in self._plain]
+        columns = [self._plain.index(index) for index in plain]
+        found = dict(zip(plain, self.ring.gather(numbers, columns), strict=True))
+        for name, seen in zip(_SLOTS, self._seen, strict=True):
+            for part, index in enumerate(seen):
+                if self.frames and index in indices:
+                    slots = self.hidden[name][numbers % self.ring.room]
+                    found[index] = self.frames.values(part, slots)
+        return [found[index] for index in indices]
 
     def places(self, numbers: Array) -> Places:
         """Where these transitions lie in their trajectories; no writer may be at work."""
@@ -172,8 +194,8 @@ class Transitions:
         same_frame = np.ones(len(rows[0]), np.bool_)
         if self.frames:
             newest = int(self.hidden["#after"][last % self.ring.room]) if last >= 0 else None
-            befores, afters = ([rows[i] for i in pair] for pair in zip(*self._shared, strict=True))
-            before, after, same_frame = self.frames.add(befores, afters, newest)
+            first, then = ([rows[i] for i in indices] for indices in self._seen)
+            before, after, same_frame = self.frames.add(first, then, newest)
             notes += [before, after, np.append(same_frame[1:], np.False_)]
             if same_frame[0]:
                 self.hidden["#shared"][last % self.ring.room] = True
@@ -191,10 +213,8 @@ class Transitions:
         same_frame = True
         if self.frames:
             newest = int(self.hidden["#after"][last % self.ring.room]) if last >= 0 else None
-            befores, afters = (
-                [values[i] for i in pair] for pair in zip(*self._shared, strict=True)
-            )
-            before, after, same_frame = self.frames.add_one(befores, afters, newest)
+            first, then = ([values[i] for i in indices] for indices in self._seen)
+            before, after, same_frame = self.frames.add_one(first, then, newest)
             notes += [before, after, False]
             if same_frame:
                 self.hidden["#shared"][last % self.ring.room] = True
@@ -214,8 +234,8 @@ class Transitions:
 
     def _follows_one(self, values: Sequence[Any], last: int) -> bool:
         at = last % self.ring.room
-        stored = dict(zip(self._plain, (column[at] for column in self.ring.columns), strict=False))
-        return self._continuity.follows_one(values, stored)
+        columns = self.ring.columns
+        return self._continuity.follows_one(values, lambda i: columns[self._plain.index(i)][at])
 
     def _follows(self, rows: Sequence[Array], last: int) -> Array:
         at = last % self.ring.room
@@ -259,8 +279,9 @@ class Transitions:
             return
         rows = np.arange(*gone) % self.ring.room
         if self.frames:
-            after = self.hidden["#after"][rows][~self.hidden["#shared"][rows]]
-            self.frames.give_back(np.concatenate([self.hidden["#before"][rows], after]))
+            after, before = self.hidden["#after"][rows], self.hidden["#before"][rows]
+            self.frames.give_back(after[~self.hidden["#shared"][rows]].tolist())
+            self.frames.give_back(before.tolist())
         if self.is_linked:
             self._chains.forget(self.hidden["#slot"][rows])
 

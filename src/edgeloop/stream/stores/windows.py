@@ -1,6 +1,7 @@
 """What is taken of a trajectory round a step: this one, a stretch, or one in the future."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -34,6 +35,10 @@ class Window(ABC):
     def steps(self, starts: Starts, random: np.random.Generator) -> Array:
         """The steps to read, (count,) or (count, time) int64; those outside are masked."""
 
+    def key(self) -> Hashable:
+        """Windows with the same key read the same steps of the same starts."""
+        return self
+
     def result(self, data: Array, mask: Array, offset: Array) -> tuple[Any, Any]:
         """What a batch holds of the data read at ``start + offset``, and its mask."""
         del offset
@@ -42,6 +47,10 @@ class Window(ABC):
 
 class LatestWindow(Window):
     """The value at the start itself: (count, *shape)."""
+
+    def key(self) -> Hashable:
+        """All of them."""
+        return LatestWindow
 
     def steps(self, starts: Starts, random: np.random.Generator) -> Array:
         """The start."""
@@ -60,12 +69,17 @@ class SequenceWindow(Window):
         super().__init__(source)
         if end <= begin or (squeeze and end - begin != 1):
             raise ConfigError(f"A sequence from {begin} to {end}, squeeze {squeeze}: none is left.")
-        self._range = np.arange(begin, end)
+        self._begin = begin
+        self._end = end
         self._squeeze = squeeze
+
+    def key(self) -> Hashable:
+        """Those of the same stretch."""
+        return (SequenceWindow, self._begin, self._end, self._squeeze)
 
     def steps(self, starts: Starts, random: np.random.Generator) -> Array:
         """All steps of the stretch."""
-        found: Array = starts.step[:, None] + self._range
+        found: Array = starts.step[:, None] + np.arange(self._begin, self._end)
         return found[:, 0] if self._squeeze else found
 
 
