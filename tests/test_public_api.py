@@ -13,7 +13,14 @@ from edgeloop.loop import LoopSettings, create_app
 from edgeloop.nodes.settings import DetectorSettings, TrainerSettings
 
 ROOT = Path(__file__).parent.parent
-PACKAGES = ["edgeloop", "edgeloop.client", "edgeloop.loop", "edgeloop.nodes", "edgeloop.vision"]
+PACKAGES = [
+    "edgeloop",
+    "edgeloop.client",
+    "edgeloop.loop",
+    "edgeloop.nodes",
+    "edgeloop.stream",
+    "edgeloop.vision",
+]
 
 
 @pytest.mark.parametrize("package", PACKAGES)
@@ -29,6 +36,7 @@ def test_every_public_name_can_be_imported(package: str) -> None:
         ("edgeloop", ["torch", "onnxruntime", "fastapi", "sqlalchemy", "socketio", "cv2"]),
         ("edgeloop.nodes", ["torch", "onnxruntime", "sqlalchemy", "nicegui"]),
         ("edgeloop.client", ["torch", "onnxruntime", "sqlalchemy", "nicegui"]),
+        ("edgeloop.stream", ["fastapi", "httpx", "pydantic", "gymnasium", "grpc", "zmq", "torch"]),
         ("edgeloop.vision", ["torch", "onnxruntime"]),
         ("edgeloop.cli", ["torch", "onnxruntime", "sqlalchemy", "nicegui", "cv2"]),
     ],
