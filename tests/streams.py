@@ -10,9 +10,11 @@ from typing import Any
 
 import numpy as np
 import trustme
+import zmq
 
 from edgeloop.stream.transport import (
     Client,
+    Curve,
     Handler,
     Limits,
     Message,
@@ -86,6 +88,24 @@ def native_way(name: str, folder: Path) -> Way:
     if name == "shared":
         return Way(name, "tcp://127.0.0.1:0", Limits(share_from_bytes=1))
     return Way(name, "tcp://127.0.0.1:0", Limits(shortcut=name != "tcp"))
+
+
+def way_of(name: str, folder: Path) -> Way:
+    """Any of the ways; some need an extra."""
+    if name.startswith("grpc"):
+        server, client = certificates(folder) if name == "grpc+tls" else (None, None)
+        return Way(name, "grpc://127.0.0.1:0", server_security=server, client_security=client)
+    if name == "zmq":
+        return Way(name, "zmq://127.0.0.1:0")
+    if name == "zmq+curve":
+        public, secret = (key.decode() for key in zmq.curve_keypair())
+        return Way(
+            name,
+            "zmq://127.0.0.1:0",
+            server_security=Curve(public=public, secret=secret),
+            client_security=Curve(server=public),
+        )
+    return native_way(name, folder)
 
 
 def certificates(folder: Path) -> tuple[Tls, Tls]:

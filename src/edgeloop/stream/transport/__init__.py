@@ -20,9 +20,7 @@ from edgeloop.stream.transport.base import (
     Tls,
 )
 from edgeloop.stream.transport.calling import CallingClient
-from edgeloop.stream.transport.native import Door, NativeServer
-from edgeloop.stream.transport.native.buffers import Buffers
-from edgeloop.stream.transport.tls import client_context, server_context
+from edgeloop.stream.transport.choosing import transport_of
 
 __all__ = [
     "Callback",
@@ -57,10 +55,8 @@ def serve(
     Port 0 takes a free one: see `Server.url`. Who has no ``token`` is refused where there is one.
     Raises ConfigError where it cannot listen.
     """
-    address = parse_address(url)
-    return NativeServer(
-        address, handler, token=token, tls=server_context(tls), limits=limits or Limits()
-    )
+    make, _ = transport_of(address := parse_address(url))
+    return make(address, handler, token=token, tls=tls, limits=limits or Limits())
 
 
 def connect(
@@ -76,7 +72,7 @@ def connect(
     ``timeout_s`` is the default deadline of its calls. A tcp:// client on the server's own host
     goes by a Unix socket and shared memory, unless ``limits`` say otherwise. Raises ConfigError.
     """
-    address = parse_address(url)
+    _, make = transport_of(address := parse_address(url))
     chosen = limits or Limits()
-    door = Door(address, token, client_context(tls), chosen, Buffers())
+    door = make(address, token=token, tls=tls, limits=chosen)
     return CallingClient(address.url, door.open, limits=chosen, timeout_s=timeout_s)

@@ -98,8 +98,9 @@ class Subscriber(Subscription):
         connection.link.send(Kind.READY, _READY)
 
     def _tell(self, publication: Publication) -> None:
+        told = publication.session == self._session and publication.version <= self._version
         self._session, self._version = publication.session, publication.version
-        if self._closed.is_set():
+        if told or self._closed.is_set():
             return
         try:
             self._callback(publication)

@@ -79,6 +79,11 @@ class Ledger:
                 self._open.discard(tally)
                 self._gone.merge(tally)
 
+    def add(self, tally: Tally) -> None:
+        """Add the figures of a call that has no connection of its own."""
+        with self._lock:
+            self._gone.merge(tally)
+
     def count(self, name: str) -> None:
         """Count a rare event."""
         with self._lock:

@@ -5,7 +5,7 @@ import uuid
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from edgeloop.errors import Conflict, Overloaded
+from edgeloop.errors import CodecError, Conflict, Overloaded
 
 Body = TypeVar("Body")
 
@@ -59,6 +59,13 @@ class Topics(Generic[Body]):
         with self._changed:
             self._changed.wait_for(lambda: self._closed or self._has_newer(topic, seen), timeout_s)
             return self._editions[topic] if self._has_newer(topic, seen) else None
+
+    def wish(self, content: object) -> tuple[str, int | None]:
+        """The topic that a subscriber wants, and what it has seen of it; raises CodecError."""
+        match content:
+            case [str(topic), str(session), int(version)]:
+                return topic, version if session == self.session else None
+        raise CodecError("A subscription is a topic, a session and a version.")
 
     @property
     def closed(self) -> bool:

@@ -1,6 +1,6 @@
 """Framed messages over TCP and, on one host, Unix sockets and shared memory."""
 
-from edgeloop.stream.transport.native.door import Door
+from edgeloop.stream.transport.native.door import NativeDoor
 from edgeloop.stream.transport.native.server import NativeServer
 
-__all__ = ["Door", "NativeServer"]
+__all__ = ["NativeDoor", "NativeServer"]

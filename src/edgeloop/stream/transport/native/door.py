@@ -2,29 +2,31 @@
 
 import socket
 import ssl
-from dataclasses import dataclass
 from time import monotonic
 
 from edgeloop.errors import StreamError, StreamTimeout, Unauthenticated
 from edgeloop.stream.transport.address import Address
-from edgeloop.stream.transport.base import Limits
-from edgeloop.stream.transport.native.buffers import Buffers
+from edgeloop.stream.transport.base import Limits, Security
+from edgeloop.stream.transport.buffers import Buffers
 from edgeloop.stream.transport.native.handshake import enter, greet
 from edgeloop.stream.transport.native.listener import dial, dial_nearby
 from edgeloop.stream.transport.native.unix import plain_wire
 from edgeloop.stream.transport.native.wire import TlsWire, Wire
 from edgeloop.stream.transport.tally import Tally
+from edgeloop.stream.transport.tls import client_context
 
 
-@dataclass(frozen=True, slots=True)
-class Door:
+class NativeDoor:
     """Opens connections to one server."""
 
-    address: Address
-    token: str | None
-    tls: ssl.SSLContext | None
-    limits: Limits
-    buffers: Buffers
+    def __init__(
+        self, address: Address, *, token: str | None, tls: Security | None, limits: Limits
+    ) -> None:
+        self._address = address
+        self._token = token
+        self._tls = client_context(tls)
+        self._limits = limits
+        self._buffers = Buffers()
 
     def open(self, tally: Tally, deadline: float) -> Wire:
         """A connection that may be used; raises OSError, and what the handshake raises."""
@@ -38,33 +40,33 @@ class Door:
                 wire = nearby
                 wire.within(_left(deadline))
                 greeting = greet(wire)
-            enter(wire, greeting, self.token, self.limits)
+            enter(wire, greeting, self._token, self._limits)
         except BaseException:
             wire.close()
             raise
         return wire
 
     def _dial(self, tally: Tally, deadline: float) -> Wire:
-        connection = dial(self.address, _left(deadline))
-        if self.tls is None:
-            return plain_wire(connection, self.buffers, tally, self.limits)
+        connection = dial(self._address, _left(deadline))
+        if self._tls is None:
+            return plain_wire(connection, self._buffers, tally, self._limits)
         connection.settimeout(_left(deadline))
         try:
-            secured = _secured(connection, self.tls, self.address)
+            secured = _secured(connection, self._tls, self._address)
         except BaseException:
             connection.close()
             raise
-        return TlsWire(secured, self.buffers, tally)
+        return TlsWire(secured, self._buffers, tally)
 
     def _nearby(self, name: str, tally: Tally, deadline: float) -> Wire | None:
         """The same server by a Unix socket; None where it is on another host."""
-        if not name or not self.limits.shortcut or self.address.scheme != "tcp":
+        if not name or not self._limits.shortcut or self._address.scheme != "tcp":
             return None
         try:
             connection = dial_nearby(name, _left(deadline))
         except OSError:
             return None
-        return plain_wire(connection, self.buffers, tally, self.limits)
+        return plain_wire(connection, self._buffers, tally, self._limits)
 
 
 def _secured(connection: socket.socket, tls: ssl.SSLContext, address: Address) -> ssl.SSLSocket:

@@ -3,7 +3,6 @@
 import contextlib
 import logging
 import socket
-import ssl
 import threading
 from pathlib import Path
 from time import monotonic
@@ -11,13 +10,14 @@ from time import monotonic
 from edgeloop.errors import Overloaded
 from edgeloop.stream.codec import encode
 from edgeloop.stream.transport.address import Address
-from edgeloop.stream.transport.base import Counters, Handler, Limits, Message, Server
+from edgeloop.stream.transport.base import Counters, Handler, Limits, Message, Security, Server
+from edgeloop.stream.transport.buffers import Buffers
 from edgeloop.stream.transport.frames import check_size
-from edgeloop.stream.transport.native.buffers import Buffers
 from edgeloop.stream.transport.native.listener import listen, listen_nearby, tune
 from edgeloop.stream.transport.native.segments import Presses
 from edgeloop.stream.transport.native.visit import House, Visit
 from edgeloop.stream.transport.tally import Ledger
+from edgeloop.stream.transport.tls import server_context
 from edgeloop.stream.transport.topics import Edition, Topics
 
 log = logging.getLogger(__name__)
@@ -35,13 +35,14 @@ class NativeServer(Server):
         handler: Handler,
         *,
         token: str | None,
-        tls: ssl.SSLContext | None,
+        tls: Security | None,
         limits: Limits,
     ) -> None:
         self._closing = threading.Event()
         self._lock = threading.Lock()
         self._visits: dict[Visit, threading.Thread] = {}
         self._acceptors: list[threading.Thread] = []
+        context = server_context(tls)
         listening, self._address = listen(address)
         self._listening = [listening]
         shortcut = ""
@@ -50,7 +51,7 @@ class NativeServer(Server):
             self._listening.append(nearby)
         self._presses = Presses()
         self._house = House(
-            handler, token, tls, limits, shortcut, Ledger(), Buffers(), Topics(limits.topics)
+            handler, token, context, limits, shortcut, Ledger(), Buffers(), Topics(limits.topics)
         )
 
     @property
@@ -118,15 +119,20 @@ class NativeServer(Server):
                 tune(connection)
             visit = Visit(connection, self._house, refused=self._why_full())
             thread = threading.Thread(target=self._host, args=(visit,), name="visit", daemon=True)
+            try:
+                thread.start()
+            except RuntimeError as error:  # no more threads: those that are here stay
+                log.warning("A connection could not be taken: %s", error)
+                visit.end()
+                return
             self._visits[visit] = thread
-        thread.start()
 
     def _host(self, visit: Visit) -> None:
         try:
             visit.run()
         finally:
             with self._lock:
-                del self._visits[visit]
+                self._visits.pop(visit, None)
 
     def _why_full(self) -> Overloaded | None:
         most = self._house.limits.connections

@@ -8,8 +8,8 @@ import msgspec
 from edgeloop.errors import CodecError, StreamClosed, StreamTimeout
 from edgeloop.stream.codec import Encoded, decode, encode
 from edgeloop.stream.transport.base import Limits
+from edgeloop.stream.transport.buffers import Buffers
 from edgeloop.stream.transport.frames import MAGIC, PREFIX, Frame, Kind
-from edgeloop.stream.transport.native.buffers import Buffers
 from edgeloop.stream.transport.native.segments import Segment, attach, rounded
 from edgeloop.stream.transport.native.sharing import MOST_SLOTS, Inbox, Outbox
 from edgeloop.stream.transport.native.wire import Shared, Wire

@@ -17,9 +17,9 @@ from edgeloop.errors import (
 from edgeloop.stream.codec import Encoded, decode
 from edgeloop.stream.codec.decoding import Body
 from edgeloop.stream.transport.base import Handler, Limits
+from edgeloop.stream.transport.buffers import Buffers
 from edgeloop.stream.transport.desk import Desk
 from edgeloop.stream.transport.frames import Idle, Kind, refusal
-from edgeloop.stream.transport.native.buffers import Buffers
 from edgeloop.stream.transport.native.handshake import let_in, refuse
 from edgeloop.stream.transport.native.unix import plain_wire
 from edgeloop.stream.transport.native.wire import TlsWire, Wire
@@ -65,8 +65,12 @@ class Visit:
         except (EdgeloopError, OSError) as error:
             log.debug("a connection ended: %s", error)
         finally:
-            self._house.ledger.close(self._tally)
-            self._socket.close()
+            self.end()
+
+    def end(self) -> None:
+        """Close the connection."""
+        self._house.ledger.close(self._tally)
+        self._socket.close()
 
     def interrupt(self) -> None:
         """End the visit from another thread."""
@@ -126,7 +130,7 @@ class Visit:
     def _tell(self, wire: Wire, header: bytes, body: Body) -> None:
         """Send each newer publication as soon as the last one was dealt with; ends by raising."""
         topics = self._house.topics
-        topic, seen = _wish(decode(header, body), topics.session)
+        topic, seen = topics.wish(decode(header, body))
         while not topics.closed:
             edition = topics.newer(topic, seen, timeout_s=_LOOK_S)
             if edition is None:
@@ -139,14 +143,6 @@ class Visit:
             del edition
             _await_ready(wire)
         raise StreamError("the subscription is over")
-
-
-def _wish(values: object, session: str) -> tuple[str, int | None]:
-    """The topic that a subscriber wants, and what it has seen of this server."""
-    match values:
-        case [str(topic), str(known), int(version)]:
-            return topic, version if known == session else None
-    raise CodecError("A subscription is a topic, a session and a version.")
 
 
 def _await_ready(wire: Wire) -> None:

@@ -12,8 +12,8 @@ from time import monotonic
 
 from edgeloop.errors import CodecError, StreamClosed, StreamTimeout, TooLarge
 from edgeloop.stream.codec import MAX_HEADER_BYTES, Encoded
+from edgeloop.stream.transport.buffers import Buffers
 from edgeloop.stream.transport.frames import MAGIC, PREFIX, Frame, Idle, Kind, check_size
-from edgeloop.stream.transport.native.buffers import Buffers
 from edgeloop.stream.transport.tally import Tally
 
 READ_AHEAD = 1 << 16

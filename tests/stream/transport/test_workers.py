@@ -1,0 +1,41 @@
+"""Threads that answer calls."""
+
+import threading
+
+import pytest
+
+from edgeloop.errors import Overloaded
+from edgeloop.stream.transport.workers import Workers
+from streams import WAIT_S
+
+
+def test_jobs_run_beside_each_other_and_threads_are_used_again() -> None:
+    workers, meeting = Workers(3), threading.Barrier(3)
+    for _ in range(5):
+        jobs = [workers.submit(meeting.wait, WAIT_S) for _ in range(3)]
+        assert sorted(job.result(WAIT_S) for job in jobs) == [0, 1, 2]
+    workers.close()
+
+
+def test_one_job_too_many_is_refused() -> None:
+    workers, gate = Workers(1), threading.Event()
+    job = workers.submit(gate.wait, WAIT_S)
+    with pytest.raises(Overloaded, match="1 calls"):
+        workers.submit(int)
+    gate.set()
+    assert job.result(WAIT_S)
+    workers.close()
+
+
+def test_the_error_of_a_job_is_handed_over() -> None:
+    workers = Workers(1)
+    with pytest.raises(ValueError, match="nonsense"):
+        workers.submit(int, "nonsense").result(WAIT_S)
+    workers.close()
+
+
+def test_no_job_begins_after_the_end() -> None:
+    workers = Workers(1)
+    workers.close()
+    with pytest.raises(RuntimeError, match="after the end"):
+        workers.submit(int)
