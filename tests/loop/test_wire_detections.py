@@ -116,7 +116,18 @@ def test_nothing_is_nobody_s_where_no_training_or_several_detect(
 
 
 @pytest.mark.parametrize(
-    ("sent", "kept"), [(0.42, 0.42), (1, 1.0), (42, 0.42), (100, 1.0), (0, 0.0), (1.5, 0.015)]
+    ("sent", "kept"),
+    [
+        (0.42, 0.42),
+        (1, 1.0),
+        (1.0000001, 1.0),
+        (42, 0.42),
+        (1.5, 0.015),
+        (100, 1.0),
+        (101, 1.0),
+        (0, 0.0),
+        (-0.1, 0.0),
+    ],
 )
 def test_confidence_is_kept_from_0_to_1_whatever_the_scale(
     open_loop: OpenLoop, sent: float, kept: float

@@ -344,6 +344,18 @@ def test_the_permanent_project_is_made_once_as_a_whole(
     asyncio.run(story())
 
 
+def test_detectors_without_a_login_may_come_from_afar(test_settings: LoopSettings) -> None:
+    async def story() -> None:
+        async with generating(test_settings) as (loop, client):
+            await generated(client, complete=0, review=0, annotate=0, trainings=0)
+            stranger = await loop.stranger()
+            for name in ("demo", ASKED["project_name"]):
+                path = routes.models("zauberzeug", name)
+                assert (await stranger.get(path)).status_code == 200
+
+    asyncio.run(story())
+
+
 def test_only_admin_is_let_in_with_any_password(test_settings: LoopSettings) -> None:
     async def story() -> None:
         async with loop_in_process(test_settings) as loop:

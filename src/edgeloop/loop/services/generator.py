@@ -73,7 +73,8 @@ async def generate(workspaces: Workspaces, caller: Caller, plan: Plan, *, loop_u
     if sum(plan.images.values()) > _MAX_IMAGES:
         raise Unprocessable(f"A generated project has up to {_MAX_IMAGES} images.")
     async with workspaces.write(caller) as workspace:
-        new = NewProject(plan.organization, plan.name, tuple(_categories(plan)))
+        categories = tuple(_categories(plan))
+        new = NewProject(plan.organization, plan.name, categories, open_to_devices=True)
         project = await projects.create(workspace, new)
     await add_images(workspaces, caller, project, plan)
     for _ in range(plan.trainings):

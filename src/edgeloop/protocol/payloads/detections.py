@@ -1,8 +1,9 @@
 """Detections on the wire: whole pixels, confidence 0..1."""
 
+import math
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator
 
 from edgeloop.protocol.payloads.parsing import Payload, Text, shown
 from edgeloop.protocol.payloads.shapes import Polygon, polygon_to_json, polygon_to_text
@@ -14,13 +15,19 @@ from edgeloop.types import (
     SegmentationDetection,
 )
 
+_ONE = 1.001
+"""Rounding may lead a little beyond 1; percents that small are no detections."""
+
 
 def _unit_scale(value: float) -> float:
-    # Some published trainers send percent.
-    return value / 100 if value > 1 else value
+    # Some published trainers send percent. An absurd value is no reason to lose an image.
+    if math.isnan(value):
+        return 0.0
+    scaled = value if value <= _ONE else value / 100
+    return min(max(scaled, 0.0), 1.0)
 
 
-Confidence = Annotated[float, Field(ge=0, le=100), AfterValidator(_unit_scale)]
+Confidence = Annotated[float, AfterValidator(_unit_scale)]
 
 
 class _Detection(Payload):
