@@ -148,6 +148,7 @@ class LoopSession:
             advice = "" if self._settings.login_name else " Set LOOP_USERNAME and LOOP_PASSWORD."
             message = f"{where} does not accept this {self._node_type} ({error}).{advice}"
             raise LoopUnreachable(message) from error
+        _go_on_unless_cancelled()
         self._socket = socket
         self._backoff.reset()
         self.connected.set()
@@ -161,7 +162,8 @@ class LoopSession:
                 call.set_exception(LoopUnreachable("The connection to the loop was lost."))
         for command in self._unanswered:
             command.cancel()
-        with contextlib.suppress(*_BROKEN):
+        # A connection that was cut off half-way has no task yet that could be waited for.
+        with contextlib.suppress(*_BROKEN, TypeError):
             async with asyncio.timeout(_GOODBYE_S):
                 await socket.disconnect()
 
@@ -214,6 +216,14 @@ async def _connections(
         connector=aiohttp.TCPConnector(ssl=verify),
     ) as session:
         yield session
+
+
+def _go_on_unless_cancelled() -> None:
+    # The library waits with asyncio.wait_for, which in Python 3.11 loses a cancellation that comes
+    # in the moment of success: https://github.com/python/cpython/issues/86296
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 def _read_acknowledgement(event: str, values: tuple[Any, ...]) -> AcknowledgementPayload:

@@ -69,7 +69,7 @@ class Workshop:
 
     def wait(self, condition: Callable[[], bool], what: str) -> None:
         """Wait until something is so."""
-        wait_until(condition, what=what, timeout_s=60)
+        wait_until(condition, what=what, timeout_s=100)
 
     def until_ended(self, record: TrainingRecord) -> TrainingRecord:
         """Wait for the end of the training."""
