@@ -13,7 +13,7 @@ from pathlib import Path
 from stream.processes import pin
 from stream.rows import Row, table, write
 
-GROUPS = ("calls", "stores")
+GROUPS = ("calls", "publishing", "stores")
 
 
 def main() -> None:

@@ -65,12 +65,16 @@ class Process:
         return line.strip()
 
 
-def obey(address: object, answers: dict[str, Callable[[], object]] | None = None) -> None:
-    """The other end of `Process`: say the address, then answer until nobody asks any more."""
+def obey(address: object, answers: dict[str, Callable[..., object]] | None = None) -> None:
+    """The other end of `Process`: say the address, then answer until nobody asks any more.
+
+    A line is a name and arguments; what the name stands for in ``answers`` is called with them.
+    """
     print(address, flush=True)
-    known = {"cpu": time.process_time, **(answers or {})}
+    known: dict[str, Callable[..., object]] = {"cpu": time.process_time, **(answers or {})}
     for line in sys.stdin:
-        print(known[line.strip()](), flush=True)
+        name, *arguments = line.split()
+        print(known[name](*arguments), flush=True)
     os._exit(0)
 
 
