@@ -18,6 +18,7 @@ from stream.rows import Row, times
 _ROUND_S = 0.25
 """How long every implementation is asked in a round."""
 _FEWEST = 3
+_SMALL_BYTES = 2000
 
 
 @dataclass
@@ -86,37 +87,59 @@ def measure(rounds: int, only: str = "") -> Iterator[Row]:
     with ExitStack() as stack:
         ours = stack.enter_context(Process("stream.servers", "ours"))
         reference = stack.enter_context(Process("stream.servers", "reference"))
+        logging = stack.enter_context(Process("stream.servers", "logging-reference"))
         bare = {
             family: stack.enter_context(Process("stream.servers", family))
             for family in ("tcp", "unix")
         }
         for case in cases():
             if only in case.name:
-                yield from _rows(case, rounds, ours, reference, bare)
+                yield from _rows(case, rounds, _Servers(ours, reference, logging, bare))
     if only in "beside":
         yield _beside(rounds)
 
 
-def _rows(
-    case: Case, rounds: int, ours: Process, reference: Process, bare: dict[str, Process]
-) -> Iterator[Row]:
+@dataclass(frozen=True)
+class _Servers:
+    """The processes that answer; ``logging`` is the reference that formats its log lines."""
+
+    ours: Process
+    reference: Process
+    logging: Process
+    bare: dict[str, Process]
+
+
+def _rows(case: Case, rounds: int, servers: _Servers) -> Iterator[Row]:
+    ours, reference, bare = servers.ours, servers.reference, servers.bare
     far = connect(ours.address, timeout_s=60, limits=Limits(shortcut=False))
     near = connect(ours.address, timeout_s=60)
     peer = ReferenceClient(int(reference.address))
+    logging = ReferenceClient(int(servers.logging.address))
     request = {"type": "call", "payload": case.payload}
     size = sum(len(v) if isinstance(v, bytes) else v.nbytes for v in case.payload.values())
     sides = {
         "peer": Side("peer", reference, lambda: peer.call(request)),
         "tcp": Side("tcp", ours, lambda: far.call("call", case.payload)),
         "near": Side("near", ours, lambda: near.call("call", case.payload)),
+        "logging": Side("logging", servers.logging, lambda: logging.call(request)),
         "bare tcp": Side("bare tcp", bare["tcp"], _bare("tcp", bare["tcp"].address, size)),
         "bare unix": Side("bare unix", bare["unix"], _bare("unix", bare["unix"].address, size)),
     }
+    if size > _SMALL_BYTES:
+        del sides["logging"]
     for _ in range(rounds):
         for side in sides.values():
             side.measure()
     far.close()
     near.close()
+    if size <= _SMALL_BYTES:
+        yield times(
+            f"call {case.name}, TCP, p50, the reference formats log lines",
+            "us",
+            sides["tcp"].wall,
+            sides["logging"].wall,
+            limit=sides["bare tcp"].wall,
+        )
     for way, limit, shown in (("tcp", "bare tcp", "TCP"), ("near", "bare unix", "same host")):
         for kind in ("wall", "cpu"):
             goal = case.goals.get(f"{way} {kind}")

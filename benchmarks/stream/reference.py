@@ -1,7 +1,8 @@
 """The reference: what agentlace does on the wire, in our own words.
 
 lz4 over pickle in one ZeroMQ message; REQ/REP for calls, PUB/SUB for broadcasts. Logging is
-silenced; no log line is formatted, so that only the wire is compared.
+silenced. agentlace formats its log line for every request all the same: only where ``log_lines``
+asks for it does the reference, so that by default the wire alone is compared.
 """
 
 import pickle
@@ -27,15 +28,19 @@ def loads(packed: bytes) -> Any:
 class ReferenceServer:
     """Answers one request after the other in one thread."""
 
-    def __init__(self, handler: Callable[[Any], Any]) -> None:
+    def __init__(self, handler: Callable[[Any], Any], *, log_lines: bool = False) -> None:
         self._handler = handler
+        self._log_lines = log_lines
         self._socket = zmq.Context.instance().socket(zmq.REP)
         self.port = self._socket.bind_to_random_port("tcp://127.0.0.1")
 
     def run(self) -> None:
         """Answer for ever."""
         while True:
-            self._socket.send(dumps(self._handler(loads(self._socket.recv()))))
+            message = loads(self._socket.recv())
+            if self._log_lines:
+                f"Received new request: {message}"
+            self._socket.send(dumps(self._handler(message)))
 
 
 class ReferenceClient:

@@ -3,6 +3,7 @@
 import socket
 import sys
 import time
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -28,13 +29,13 @@ def ours() -> None:
     obey(server.url)
 
 
-def reference() -> None:
+def reference(*, log_lines: bool = False) -> None:
     """The reference."""
 
     def handle(request: dict[str, Any]) -> dict[str, Any]:
         return answer(request["type"], request["payload"])
 
-    server = ReferenceServer(handle)
+    server = ReferenceServer(handle, log_lines=log_lines)
     in_background(server.run)
     obey(server.port)
 
@@ -75,6 +76,13 @@ def _echo_bare(connection: socket.socket) -> None:
         connection.sendall(bytes(34))
 
 
+KINDS: dict[str, Callable[[], None]] = {
+    "ours": ours,
+    "reference": reference,
+    "logging-reference": lambda: reference(log_lines=True),
+    "tcp": lambda: bare("tcp"),
+    "unix": lambda: bare("unix"),
+}
+
 if __name__ == "__main__":
-    kind = sys.argv[1]
-    {"ours": ours, "reference": reference}.get(kind, lambda: bare(kind))()
+    KINDS[sys.argv[1]]()

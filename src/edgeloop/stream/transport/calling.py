@@ -52,7 +52,8 @@ class CallingClient(Client):
                 raise CodecError("The server's answer is not a dict: is it of another version?")
         except RemoteError:
             connection.tally.failures += 1
-            self._done(connection, begun)
+            connection.tally.timed(monotonic() - begun)
+            self._connections.give_back(connection, monotonic())
             raise
         except StreamClosed as error:
             self._failed(connection)
@@ -61,7 +62,9 @@ class CallingClient(Client):
         except BaseException:
             self._failed(connection)
             raise
-        self._done(connection, begun)
+        now = monotonic()
+        connection.tally.timed(now - begun)
+        self._connections.give_back(connection, now)
         return content
 
     def subscribe(self, topic: str, callback: Callback) -> Subscription:
@@ -81,11 +84,6 @@ class CallingClient(Client):
             subscribers, self._subscribers = self._subscribers, []
         for subscriber in subscribers:
             subscriber.close()
-
-    def _done(self, connection: Connection, begun: float) -> None:
-        now = monotonic()
-        connection.tally.timed(now - begun)
-        self._connections.give_back(connection, now)
 
     def _failed(self, connection: Connection) -> None:
         connection.tally.failures += 1

@@ -42,7 +42,7 @@ def let_in(wire: Wire, token: str | None, limits: Limits, *, shortcut: str) -> N
         wire.send(Kind.FAILURE, refusal(error))
         raise
     wire.send(Kind.WELCOME, encode(limits.message_bytes))
-    _widen(wire, limits, most)
+    wire.widen(limits.message_bytes, min(limits.message_bytes, most))
 
 
 def refuse(wire: Wire, error: EdgeloopError, limits: Limits) -> None:
@@ -67,7 +67,7 @@ def enter(wire: Wire, greeting: Greeting, token: str | None, limits: Limits) -> 
     """The client's second part; raises Unauthenticated."""
     wire.send(Kind.HELLO, encode([prove(token, greeting.nonce), limits.message_bytes]))
     most = _converted(_expected(wire.receive(), Kind.WELCOME), int)
-    _widen(wire, limits, most)
+    wire.widen(limits.message_bytes, min(limits.message_bytes, most))
 
 
 def prove(token: str | None, nonce: bytes) -> bytes:
@@ -78,11 +78,6 @@ def prove(token: str | None, nonce: bytes) -> bytes:
 def is_proof(proof: bytes, token: str | None, nonce: bytes) -> bool:
     """Whether the token stands behind ``proof``; everything does where no token is needed."""
     return not token or hmac.compare_digest(proof, prove(token, nonce))
-
-
-def _widen(wire: Wire, limits: Limits, most: int) -> None:
-    wire.max_bytes = limits.message_bytes
-    wire.max_bytes_out = min(limits.message_bytes, most)
 
 
 def _converted(values: Any, kind: type[T]) -> T:

@@ -91,7 +91,7 @@ class UnixWire(Wire):
 
     def _send_prefixed(self, kind: Kind, place: int, slot: int, header: bytes, size: int) -> None:
         prefix = PREFIX.pack(MAGIC, kind, place, slot, len(header), size, self._releases())
-        self._send_one(prefix + header)
+        self.send_bytes(prefix + header)
 
 
 def plain_wire(sock: socket.socket, buffers: Buffers, tally: Tally, limits: Limits) -> Wire:

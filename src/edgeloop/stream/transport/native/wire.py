@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from math import inf
 from time import monotonic
 
-from edgeloop.errors import CodecError, StreamClosed, StreamTimeout, TooLarge
+from edgeloop.errors import CodecError, StreamClosed, StreamError, StreamTimeout, TooLarge
 from edgeloop.stream.codec import MAX_HEADER_BYTES, Encoded
 from edgeloop.stream.transport.buffers import Buffers
 from edgeloop.stream.transport.frames import MAGIC, PREFIX, Frame, Idle, Kind, check_size
@@ -47,10 +47,17 @@ class Wire:
         self._timeout_s = 0.0
         self._deadline = 0.0
         self._share_from = inf
+        self._most_joined = -1
         self._released: deque[int] = deque()
         self._poll = select.poll()
         self._poll.register(sock, select.POLLIN)
         sock.settimeout(None)
+
+    def widen(self, max_bytes: int, max_bytes_out: int) -> None:
+        """Allow larger frames than those of the handshake."""
+        self.max_bytes, self.max_bytes_out = max_bytes, max_bytes_out
+        if max_bytes_out > 2 * _JOINED_BYTES:  # else each has to be looked at
+            self._most_joined = int(min(_JOINED_BYTES, self._share_from - 1))
 
     def within(self, seconds: float, *, since: float | None = None) -> None:
         """What follows must end so many seconds after ``since`` (now), else it is StreamTimeout.
@@ -69,30 +76,61 @@ class Wire:
 
     def send(self, kind: Kind, message: Encoded) -> None:
         """Send a frame; raises TooLarge with nothing sent, StreamTimeout, StreamClosed."""
-        size = message.size
-        total = len(message.header) + size
-        if total > self.max_bytes_out:
-            check_size(message, self.max_bytes_out)
-        self._tally.bytes_out += _PREFIX_BYTES + total
-        if size >= self._share_from and self._send_shared(kind, message):
+        header, size = message.header, message.size
+        if size > self._most_joined or len(header) > _JOINED_BYTES:
+            self._send_large(kind, message)
             return
-        prefix = _pack(MAGIC, kind, 0, 0, total - size, size, self._releases())
-        if size > _JOINED_BYTES:
-            self._send_all((prefix, message.header, *message.pieces()))
-        else:
-            self._send_one(message.joined(prefix) if size else prefix + message.header)
+        releases = self._releases() if self._released else 0
+        prefix = _pack(MAGIC, kind, 0, 0, len(header), size, releases)
+        data = b"".join((prefix, header, *message.pieces())) if size else prefix + header
+        self._tally.bytes_out += len(data)
+        try:
+            sent = self._socket.send(data)
+            if sent < len(data):
+                self._send_rest((data,), sent)
+        except (OSError, ValueError) as error:
+            raise _broken(error) from error
 
     def receive(self) -> Frame:
         """The next frame; raises StreamTimeout, StreamClosed, CodecError, TooLarge.
 
         Arrays decoded from its body are writable and nobody else's.
         """
-        if self._start == self._end:
-            self._start = self._end = 0
-            self._end = self._receive_into(self._ahead)
+        if self._start != self._end:
+            return self._receive_slowly()
+        self._start = self._end = 0
+        end = self._end = self._receive_into(self._ahead)
+        if end < _PREFIX_BYTES:
+            return self._receive_slowly()
+        magic, kind, place, _, header_size, size, released = _unpack(self._ahead)
+        middle = _PREFIX_BYTES + header_size
+        if middle + size != end or magic != MAGIC or kind not in _KINDS or place or released:
+            return self._receive_slowly()
+        if end > self.max_bytes:
+            return self._receive_slowly()
+        # The way of most: the whole frame, and nothing else, came with one system call.
+        self._end = 0
+        self._tally.bytes_in += end
+        ahead = self._ahead
+        return _KINDS[kind], ahead[_PREFIX_BYTES:middle].tobytes(), bytearray(ahead[middle:end])
+
+    def _send_large(self, kind: Kind, message: Encoded) -> None:
+        header, size = message.header, message.size
+        check_size(message, self.max_bytes_out)
+        self._tally.bytes_out += _PREFIX_BYTES + len(header) + size
+        if size >= self._share_from and self._send_shared(kind, message):
+            return
+        releases = self._releases() if self._released else 0
+        prefix = _pack(MAGIC, kind, 0, 0, len(header), size, releases)
+        try:
+            self._send_all((prefix, header, *message.pieces()))
+        except (OSError, ValueError) as error:
+            raise _broken(error) from error
+
+    def _receive_slowly(self) -> Frame:
+        """A frame that came in pieces, together with others, or is not as it should be."""
         while self._end - self._start < _PREFIX_BYTES:
             self._fill()
-        start = self._start + _PREFIX_BYTES
         magic, kind, place, slot, header_size, size, released = _unpack(self._ahead, self._start)
         if magic != MAGIC or kind not in _KINDS:
             raise CodecError("The other side does not speak this protocol, or another version.")
@@ -101,15 +139,9 @@ class Wire:
                 f"The message has {header_size + size} bytes, {self.max_bytes} are allowed."
             )
         self._tally.bytes_in += _PREFIX_BYTES + header_size + size
-        middle = start + header_size
+        self._start += _PREFIX_BYTES
         if released or place:
-            self._start = start
             return self._receive_shared(_KINDS[kind], (place, slot, header_size, size, released))
-        if middle + size <= self._end:  # all of it is here already
-            self._start = middle + size
-            header = self._ahead[start:middle].tobytes()
-            return _KINDS[kind], header, bytearray(self._ahead[middle : self._start])
-        self._start = start
         return _KINDS[kind], bytes(self._take(header_size)), self._take(size)
 
     def has_ended(self) -> bool:
@@ -124,6 +156,13 @@ class Wire:
     def close(self) -> None:
         """Close the connection. Idempotent."""
         self._socket.close()
+
+    def send_bytes(self, data: bytes) -> None:
+        """Send bytes as they are; raises StreamTimeout, StreamClosed."""
+        try:
+            self._send_rest((data,), 0)
+        except (OSError, ValueError) as error:
+            raise _broken(error) from error
 
     def _send_shared(self, kind: Kind, message: Encoded) -> bool:
         """Send a frame whose body is in shared memory; says whether that was possible."""
@@ -165,34 +204,16 @@ class Wire:
     def _receive_into(self, view: memoryview) -> int:
         try:
             count = self._socket.recv_into(view)
-        except (BlockingIOError, TimeoutError):
-            error = StreamTimeout if self._end else Idle
-            raise error("The other side did not answer in time.") from None
-        except (OSError, ValueError) as broken:
-            raise StreamClosed(f"The connection broke ({broken}).") from broken
+        except (OSError, ValueError) as error:
+            raise _broken(error, idle=not self._end) from error
         if not count:
             raise StreamClosed("The other side closed the connection.")
         return count
 
-    def _send_one(self, data: bytes) -> None:
-        try:
-            sent = self._socket.send(data)
-            if sent < len(data):
-                self._send_rest((data,), sent)
-        except (BlockingIOError, TimeoutError):
-            raise StreamTimeout("The other side did not take the message in time.") from None
-        except (OSError, ValueError) as error:
-            raise StreamClosed(f"The connection broke ({error}).") from error
-
     def _send_all(self, buffers: Sequence[Buffer]) -> None:
-        try:
-            for first in range(0, len(buffers), _MOST_BUFFERS):
-                some = buffers[first : first + _MOST_BUFFERS]
-                self._send_rest(some, self._socket.sendmsg(some))
-        except (BlockingIOError, TimeoutError):
-            raise StreamTimeout("The other side did not take the message in time.") from None
-        except (OSError, ValueError) as error:
-            raise StreamClosed(f"The connection broke ({error}).") from error
+        for first in range(0, len(buffers), _MOST_BUFFERS):
+            some = buffers[first : first + _MOST_BUFFERS]
+            self._send_rest(some, self._socket.sendmsg(some))
 
     def _send_rest(self, buffers: Sequence[Buffer], sent: int) -> None:
         """Send what a first attempt did not."""
@@ -224,18 +245,10 @@ class Wire:
 class TlsWire(Wire):
     """Frames in TLS: no vectors of buffers, and time-outs by Python."""
 
-    def _send_one(self, data: bytes) -> None:
-        self._send_all((data,))
-
     def _send_all(self, buffers: Sequence[Buffer]) -> None:
-        try:
-            for buffer in buffers:
-                self._keep_deadline()
-                self._socket.sendall(buffer)
-        except TimeoutError:
-            raise StreamTimeout("The other side did not take the message in time.") from None
-        except (OSError, ValueError) as error:
-            raise StreamClosed(f"The connection broke ({error}).") from error
+        for buffer in buffers:
+            self._keep_deadline()
+            self._socket.sendall(buffer)
 
     def _set_timeout(self, seconds: float) -> None:
         self._timeout_s = seconds
@@ -252,3 +265,10 @@ class TlsWire(Wire):
         except (OSError, ValueError):
             return True
         return True
+
+
+def _broken(error: Exception, *, idle: bool = False) -> StreamError:
+    if isinstance(error, BlockingIOError | TimeoutError):
+        kind = Idle if idle else StreamTimeout
+        return kind("The other side did not answer, or take the message, in time.")
+    return StreamClosed(f"The connection broke ({error}).")
