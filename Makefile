@@ -8,7 +8,7 @@ GUARD = -o faulthandler_exit_on_timeout=true -o faulthandler_timeout
 MARKED := slow or browser or peers or root
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow check format clean
+.PHONY: help demo test test-slow check format bench clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -34,6 +34,9 @@ coverage: ## what `make test` and `make test-slow` covered; at least 95 % by bra
 format: $(VENV)/.dev ## write the format that `check` wants
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+bench: $(VENV)/.dev ## the stream layer against a reference; ARGS="--json FILE"
+	$(BIN)/python benchmarks/stream.py $(ARGS)
 
 clean: ## remove the virtual environments and caches
 	rm -rf $(VENV) .venv-peers .mypy_cache .ruff_cache .import_linter_cache .coverage* demo-output

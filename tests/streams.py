@@ -1,5 +1,6 @@
 """Servers and clients of the stream layer, one way of transport after the other."""
 
+import functools
 import queue
 import threading
 from collections.abc import Callable
@@ -110,7 +111,7 @@ def way_of(name: str, folder: Path) -> Way:
 
 def certificates(folder: Path) -> tuple[Tls, Tls]:
     """What a server at 127.0.0.1 shows, and what a client needs to trust it."""
-    authority = trustme.CA()
+    authority = _authority()
     shown = authority.issue_cert("127.0.0.1")
     shown.private_key_pem.write_to_path(folder / "key.pem")
     for blob in shown.cert_chain_pems:
@@ -120,6 +121,11 @@ def certificates(folder: Path) -> tuple[Tls, Tls]:
         Tls(certificate=folder / "certificate.pem", key=folder / "key.pem"),
         Tls(authority=folder / "authority.pem"),
     )
+
+
+@functools.cache
+def _authority() -> trustme.CA:
+    return trustme.CA()
 
 
 def echo(route: str, message: Message) -> Message:

@@ -10,13 +10,14 @@ import pytest
 from edgeloop.errors import (
     CodecError,
     Conflict,
+    Overloaded,
     RemoteError,
     StreamClosed,
     StreamTimeout,
     TooLarge,
     Unauthenticated,
 )
-from edgeloop.stream.transport import Limits, Message, Publication
+from edgeloop.stream.transport import Limits, Message, Publication, Subscription
 from streams import (
     WAIT_S,
     Callbacks,
@@ -378,6 +379,68 @@ def test_a_subscriber_that_lost_its_connection_is_not_told_twice(way: Way) -> No
     server.publish("weights", {"n": 2})
     assert callbacks.next().version == 2
     assert callbacks.is_empty
+
+
+def test_a_version_that_could_not_be_published_is_not_used_up(way: Way) -> None:
+    server = way.serve(echo, limits=Limits(message_bytes=100_000))
+    server.publish("weights", {}, version=3)
+    with pytest.raises(CodecError):
+        server.publish("weights", {"x": object()}, version=4)
+    with pytest.raises(TooLarge):
+        server.publish("other", {"x": bytes(200_000)}, version=1)
+    assert server.publish("weights", {}, version=4) == 4
+    assert server.publish("other", {}) == 1
+
+
+def test_more_topics_than_allowed_are_refused(way: Way) -> None:
+    server = way.serve(echo, limits=Limits(topics=2))
+    server.publish("one", {})
+    server.publish("two", {})
+    with pytest.raises(Overloaded, match="2 topics"):
+        server.publish("three", {})
+    assert server.publish("two", {}) == 2
+
+
+def test_a_message_that_is_no_dict_is_refused(way: Way) -> None:
+    client = way.connect(way.serve(echo))
+    with pytest.raises(CodecError, match="a dict"):
+        client.call("echo", [1])  # type: ignore[arg-type]
+
+
+def test_a_subscriber_without_the_token_hears_nothing(way: Way) -> None:
+    server, callbacks, others = way.serve(echo, token="sesame"), Callbacks(), Callbacks()
+    way.connect(server, token="barley").subscribe("weights", callbacks)
+    way.connect(server, token="sesame").subscribe("weights", others)
+    server.publish("weights", {})
+    assert others.next().version == 1
+    assert callbacks.is_empty
+
+
+def test_a_subscription_is_closed_from_its_own_callback(way: Way) -> None:
+    server, callbacks, begun = way.serve(echo), Callbacks(), threading.Event()
+    subscriptions: list[Subscription] = []
+
+    def once(publication: Publication) -> None:
+        assert begun.wait(WAIT_S)
+        subscriptions[0].close()
+        callbacks(publication)
+
+    client = way.connect(server)
+    subscriptions.append(client.subscribe("weights", once))
+    begun.set()
+    server.publish("weights", {})
+    assert callbacks.next().version == 1
+    server.publish("weights", {})
+    assert client.call("echo", {"n": 1}) == {"n": 1}
+    assert callbacks.is_empty
+
+
+def test_a_server_that_was_closed_cannot_be_started_again(way: Way) -> None:
+    server = way.serve(echo)
+    server.close()
+    server.close()
+    with pytest.raises(StreamTimeout):
+        way.connect(server, timeout_s=0.1).call("echo", {})
 
 
 def test_calls_and_bytes_are_counted_on_both_sides(way: Way) -> None:

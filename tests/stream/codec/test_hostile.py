@@ -18,7 +18,7 @@ from streams import assert_same
 Ext = msgspec.msgpack.Ext
 packed = msgspec.msgpack.encode
 BOUNDED = settings(
-    max_examples=150,
+    max_examples=100,
     deadline=None,
     database=None,
     derandomize=True,
@@ -80,6 +80,7 @@ HOSTILE = {
     "long lists in long lists": nested(b"\xdd\x00\x00\x00\x01", 5_000),
     "a list as a key": b"\x81\x91\x90\x01",
     "a dict as a key": b"\x81\x80\x01",
+    "an invalid byte in a long header": b"\x93" + b"\xa9too short" * 2 + b"\xc1" * 70,
     "not utf-8": b"\xa1\xff",
     "a timestamp": b"\xd6\xff\x00\x00\x00\x01",
     "a long timestamp": b"\xc7\x0c\xff" + bytes(12),
@@ -149,10 +150,13 @@ def test_a_header_above_the_bound_is_refused() -> None:
         decode(bytes(kinds.MAX_HEADER_BYTES + 1), b"")
 
 
-def test_more_entries_than_allowed_are_refused_where_they_arrive() -> None:
-    number = kinds.MAX_ENTRIES
+def test_more_entries_than_allowed_are_refused_where_they_arrive(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(kinds, "MAX_ENTRIES", 1000)
+    assert decode(b"\xdc" + (999).to_bytes(2, "big") + b"\xc0" * 999, b"") == [None] * 999
     with pytest.raises(CodecError, match="entries"):
-        decode(b"\xdd" + number.to_bytes(4, "big") + b"\xc0" * number, b"")
+        decode(b"\xdc" + (1000).to_bytes(2, "big") + b"\xc0" * 1000, b"")
 
 
 @pytest.mark.parametrize("size", range(0, 90, 7))

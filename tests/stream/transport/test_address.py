@@ -19,6 +19,7 @@ from streams import WAIT_S, echo
         ("tcp://robot.local:5555/", Address("tcp", "robot.local", 5555)),
         ("grpc://robot:1", Address("grpc", "robot", 1)),
         ("zmq://[::1]:2", Address("zmq", "::1", 2)),
+        (":5555", Address("tcp", "127.0.0.1", 5555)),
         ("unix:///run/robot.sock", Address("unix", path="/run/robot.sock")),
     ],
 )
@@ -30,11 +31,30 @@ def test_an_address_is_read_and_written(url: str, address: Address) -> None:
 @pytest.mark.parametrize(
     "url",
     ["", "robot", "tcp://", "tcp://robot", "robot:port", "robot:99999", "http://robot:80", "unix://",
-     "tcp://robot:1/path", ":5555", "tcp://[::1:5"],
+     "tcp://robot:1/path", "tcp://[::1:5"],
 )  # fmt: skip
 def test_what_is_no_address_is_refused(url: str) -> None:
     with pytest.raises(ConfigError):
         parse_address(url)
+
+
+@pytest.mark.parametrize(
+    ("url", "warnings"),
+    [("127.0.0.1:0", 0), ("localhost:0", 0), ("[::1]:0", 0), ("0.0.0.0:0", 1), ("[::]:0", 1)],
+)
+def test_a_server_that_is_open_to_everybody_warns(
+    url: str, warnings: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    serve(url, echo).close()
+    assert caplog.text.count("open to everybody") == warnings
+    caplog.clear()
+    serve(url, echo, token="sesame").close()
+    assert not caplog.text
+
+
+def test_a_host_by_name_counts_as_reachable() -> None:
+    assert parse_address("robot.local:1").is_public
+    assert not parse_address("unix:///run/robot").is_public
 
 
 def test_a_port_that_is_taken_is_told() -> None:

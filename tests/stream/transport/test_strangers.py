@@ -1,5 +1,6 @@
 """Connections that do not keep to the protocol: they end, and nobody else notices."""
 
+import logging
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -8,10 +9,10 @@ import pytest
 
 from edgeloop.errors import CodecError, Overloaded, StreamError, StreamTimeout
 from edgeloop.stream.codec import encode
-from edgeloop.stream.transport import Limits, Server, connect, serve
+from edgeloop.stream.transport import Limits, Publication, Server, connect, serve
 from edgeloop.stream.transport.frames import Kind
 from stream.transport.raw import Raw, frame, greeting
-from streams import WAIT_S, Gate, echo, in_thread
+from streams import WAIT_S, Callbacks, Gate, echo, in_thread
 
 GARBAGE = {
     "http": b"GET / HTTP/1.1\r\nHost: robot\r\n\r\n",
@@ -134,6 +135,24 @@ def test_who_waits_longer_than_a_stall_between_messages_stays() -> None:
         quiet.close()
 
 
+def test_a_callback_may_take_longer_than_a_stall() -> None:
+    callbacks, pause = Callbacks(), threading.Event()
+
+    def dawdle(publication: Publication) -> None:
+        pause.wait(0.1)
+        callbacks(publication)
+
+    with (
+        serve("tcp://127.0.0.1:0", echo, limits=Limits(stall_s=0.02)) as server,
+        connect(server.url, timeout_s=WAIT_S) as client,
+    ):
+        client.subscribe("weights", dawdle)
+        for number in (1, 2, 3):
+            server.publish("weights", {})
+            assert callbacks.next().version == number
+        assert client.counters()["connections_made"] == 1
+
+
 def test_more_connections_than_allowed_are_told_so() -> None:
     gate = Gate()
     with serve("tcp://127.0.0.1:0", gate, limits=Limits(connections=2)) as server:
@@ -160,6 +179,27 @@ def test_a_client_waits_for_one_of_its_connections_to_be_free() -> None:
         gate.open.set()
         assert slow.result() == {}
         assert quick.result() == {"n": 1}
+
+
+def test_without_another_thread_a_connection_ends_and_the_others_stay(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = threading.Thread.start
+
+    def starve(thread: threading.Thread) -> None:
+        if thread.name == "visit":
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    with connect(server.url, timeout_s=WAIT_S) as client:
+        client.call("echo", {})
+        with monkeypatch.context() as patch:
+            patch.setattr(threading.Thread, "start", starve)
+            refused = Raw.dial(server.url)
+            assert refused.is_cut_off()
+            refused.close()
+        assert client.call("echo", {"n": 1}) == {"n": 1}
+        Raw.enter(server.url).close()
 
 
 def test_a_client_that_vanishes_leaves_no_connection_behind() -> None:
@@ -192,6 +232,59 @@ def test_a_client_that_vanishes_leaves_no_connection_behind() -> None:
 def test_a_server_that_is_none_is_told_to_the_caller(said: bytes, error: type[Exception]) -> None:
     with pretender(said) as url, connect(url, timeout_s=WAIT_S) as client, pytest.raises(error):
         client.call("echo", {})
+
+
+def test_calls_that_come_together_are_answered_one_after_the_other(server: Server) -> None:
+    stranger = Raw.enter(server.url)
+    calls = [frame(Kind.CALL, encode(["x", {"n": n, "x": b"x" * 60}]).header) for n in range(3)]
+    big = encode({"n": 3, "x": bytes(300_000)}, title="x")
+    calls.append(frame(Kind.CALL, big.header, b"".join(big.pieces())))
+    calls += [
+        frame(Kind.CALL, encode(["x", {"n": n, "x": b"x" * 60}]).header) for n in range(4, 900)
+    ]
+    sending = in_thread(lambda: stranger.say(b"".join(calls)))
+    for number in range(900):
+        kind, message = stranger.receive()
+        assert (kind, message["n"]) == (Kind.REPLY, number)
+    sending.result()
+    stranger.close()
+
+
+def test_a_subscriber_that_says_anything_but_ready_is_cut_off(server: Server) -> None:
+    server.publish("weights", {})
+    stranger = Raw.enter(server.url)
+    stranger.say(frame(Kind.SUBSCRIBE, encode(["weights", "", -1]).header))
+    assert stranger.receive()[0] == Kind.PUBLICATION
+    stranger.say(frame(Kind.CALL, encode(["x", {}]).header))
+    assert stranger.is_cut_off()
+    stranger.close()
+
+
+def test_a_publication_that_is_none_is_tried_again(caplog: pytest.LogCaptureFixture) -> None:
+    said = greeting() + frame(Kind.WELCOME, encode(1 << 20).header)
+    bad = said + frame(Kind.PUBLICATION, encode(["one", "two"]).header)
+    warned = threading.Event()
+    with pretender(bad) as url, connect(url, timeout_s=WAIT_S) as client:
+        handler = Noticing(warned)
+        logging.getLogger("edgeloop.stream.transport.subscribing").addHandler(handler)
+        try:
+            client.subscribe("weights", lambda publication: None)
+            assert warned.wait(WAIT_S)
+        finally:
+            logging.getLogger("edgeloop.stream.transport.subscribing").removeHandler(handler)
+        assert client.counters()["subscription_errors"] >= 1
+    assert "not readable" in caplog.text
+
+
+class Noticing(logging.Handler):
+    """Sets an event when something is logged."""
+
+    def __init__(self, event: threading.Event) -> None:
+        super().__init__()
+        self._event = event
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._event.set()
 
 
 class pretender:  # noqa: N801 - used like a function

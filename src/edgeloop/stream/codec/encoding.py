@@ -17,7 +17,6 @@ Part = AnyArray | bytes
 
 _encode = Encoder().encode
 _ZEROS = bytes(kinds.ALIGNMENT)
-_MOST_ENTRIES = kinds.MAX_ENTRIES
 _FEW_BYTES = 1 << 14
 """Arrays up to here are copied when they are encoded: that is cheaper than a view of them."""
 _INT64 = 1 << 63
@@ -89,7 +88,7 @@ def encode(value: Any, *, title: str | None = None) -> Encoded:
         raise CodecError(f"message{path}: {refused}") from None
     except UnicodeEncodeError as error:
         raise CodecError(f"message: a text is not valid Unicode ({error})") from error
-    if len(header) > _MOST_ENTRIES:
+    if len(header) > kinds.MAX_ENTRIES:
         scan(header)
     size = 0
     for part in parts:

@@ -4,6 +4,8 @@
 ``grpc://HOST:PORT`` and ``zmq://HOST:PORT``.
 """
 
+import logging
+
 from edgeloop.stream.transport.address import parse_address
 from edgeloop.stream.transport.base import (
     Callback,
@@ -39,6 +41,8 @@ __all__ = [
     "serve",
 ]
 
+log = logging.getLogger(__name__)
+
 DEFAULT_TIMEOUT_S = 10.0
 
 
@@ -56,6 +60,8 @@ def serve(
     Raises ConfigError where it cannot listen.
     """
     make, _ = transport_of(address := parse_address(url))
+    if address.is_public and not token:
+        log.warning("%s is open to everybody who reaches it: give it a token, and TLS", url)
     return make(address, handler, token=token, tls=tls, limits=limits or Limits())
 
 

@@ -1,10 +1,12 @@
 """Where a server is: tcp://, unix://, grpc:// and zmq:// URLs, or plain HOST:PORT."""
 
 from dataclasses import dataclass
+from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from edgeloop.errors import ConfigError
 
+THIS_HOST = "127.0.0.1"
 SCHEMES = ("grpc", "tcp", "unix", "zmq")
 
 
@@ -25,13 +27,26 @@ class Address:
         return f"{self.scheme}://{_bracketed(self.host)}:{self.port}"
 
     @property
+    def is_public(self) -> bool:
+        """Whether other hosts can reach it, as far as its name tells."""
+        if self.scheme == "unix" or self.host == "localhost":
+            return False
+        try:
+            return not ip_address(self.host).is_loopback
+        except ValueError:
+            return True
+
+    @property
     def authority(self) -> str:
         """HOST:PORT, an IPv6 address in brackets."""
         return f"{_bracketed(self.host)}:{self.port}"
 
 
 def parse_address(url: str) -> Address:
-    """Read a URL; raises ConfigError. Without a scheme it is tcp, with port 0 any free one."""
+    """Read a URL; raises ConfigError.
+
+    Without a scheme it is tcp, without a host this one; port 0 is any free one.
+    """
     scheme, separator, rest = url.partition("://")
     if not separator:
         scheme, rest = "tcp", url
@@ -46,9 +61,9 @@ def parse_address(url: str) -> Address:
         host, port = parts.hostname, parts.port
     except ValueError as error:
         raise ConfigError(f"{url}: {error}.") from error
-    if not host or port is None or parts.path not in ("", "/"):
+    if port is None or parts.path not in ("", "/"):
         raise ConfigError(f"{url}: write HOST:PORT, as in tcp://127.0.0.1:5555.")
-    return Address(scheme, host, port)
+    return Address(scheme, host or THIS_HOST, port)
 
 
 def _bracketed(host: str) -> str:

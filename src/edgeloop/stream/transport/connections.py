@@ -78,11 +78,6 @@ class Connections:
         self._opening = 0
         self._waiting = 0
 
-    @property
-    def closing(self) -> threading.Event:
-        """Set when the client is closed."""
-        return self._closing
-
     def borrow(self, now: float, seconds: float) -> Connection:
         """A connection for the caller alone, ``seconds`` from ``now`` on at the latest.
 

@@ -26,7 +26,9 @@ def client_context(security: Security | None) -> ssl.SSLContext | None:
     tls = _tls(security)
     if tls is None:
         return None
-    context = ssl.create_default_context()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    if tls.authority is None:
+        context.load_default_certs()
     _load(context, tls)
     return context
 

@@ -1,11 +1,15 @@
 """The current publication of every topic, and waiting for a newer one."""
 
+import contextlib
 import threading
 import uuid
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from edgeloop.errors import CodecError, Conflict, Overloaded
+from edgeloop.stream.codec import Encoded, encode
+from edgeloop.stream.transport.base import Message
 
 Body = TypeVar("Body")
 
@@ -29,28 +33,22 @@ class Topics(Generic[Body]):
         self._editions: dict[str, Edition[Body]] = {}
         self._closed = False
 
-    def reserve(self, topic: str, version: int | None) -> int:
-        """The version of the next edition: the one wished for, or the next number.
+    def publish(
+        self, topic: str, message: Message, version: int | None, make: Callable[[Encoded], Body]
+    ) -> int:
+        """Make ``message`` the current one of ``topic``; says its version.
 
-        Raises Conflict for a version that does not grow, Overloaded for too many topics.
+        ``make`` gets what travels, [version, session, message], and may raise. Raises CodecError,
+        Conflict for a version that does not grow, Overloaded for too many topics.
         """
-        with self._changed:
-            last = self._versions.get(topic)
-            if last is None and len(self._versions) >= self._max_topics:
-                raise Overloaded(f"There are {self._max_topics} topics already: use fewer names.")
-            if version is not None and last is not None and version <= last:
-                raise Conflict(f"Version {version} of {topic!r} is not newer than {last}.")
-            chosen = version if version is not None else (last or 0) + 1
-            self._versions[topic] = chosen
-            return chosen
-
-    def put(self, topic: str, edition: Edition[Body]) -> None:
-        """Make ``edition`` the topic's current one, unless a newer one was quicker."""
+        with self._next(topic, version) as number:
+            body = make(encode([number, self.session, message]))
         with self._changed:
             current = self._editions.get(topic)
-            if not self._closed and (current is None or current.version < edition.version):
-                self._editions[topic] = edition
+            if not self._closed and (current is None or current.version < number):
+                self._editions[topic] = Edition(number, body)
                 self._changed.notify_all()
+        return number
 
     def newer(
         self, topic: str, seen: int | None, *, timeout_s: float | None = None
@@ -81,3 +79,29 @@ class Topics(Generic[Body]):
 
     def _has_newer(self, topic: str, seen: int | None) -> bool:
         return topic in self._editions and self._editions[topic].version != seen
+
+    @contextlib.contextmanager
+    def _next(self, topic: str, version: int | None) -> Iterator[int]:
+        """The version wished for, or the next; it is as if never given if the block raises."""
+        with self._changed:
+            last = self._versions.get(topic)
+            number = self._checked(topic, last, version)
+            self._versions[topic] = number
+        try:
+            yield number
+        except BaseException:
+            with self._changed:
+                if self._versions.get(topic) == number:
+                    self._versions.pop(topic)
+                    if last is not None:
+                        self._versions[topic] = last
+            raise
+
+    def _checked(self, topic: str, last: int | None, version: int | None) -> int:
+        if last is None and len(self._versions) >= self._max_topics:
+            raise Overloaded(f"There are {self._max_topics} topics already: use fewer names.")
+        if version is None:
+            return (last or 0) + 1
+        if last is not None and version <= last:
+            raise Conflict(f"Version {version} of {topic!r} is not newer than {last}.")
+        return version

@@ -7,7 +7,7 @@ from typing import Any, cast
 import grpc
 
 from edgeloop.errors import CodecError, ConfigError, EdgeloopError, Unauthenticated
-from edgeloop.stream.codec import decode, encode
+from edgeloop.stream.codec import Encoded, decode
 from edgeloop.stream.transport.address import Address
 from edgeloop.stream.transport.base import Counters, Handler, Limits, Message, Security, Server
 from edgeloop.stream.transport.buffers import Buffers
@@ -24,7 +24,7 @@ from edgeloop.stream.transport.grpc.wording import (
     tls_of,
 )
 from edgeloop.stream.transport.tally import Ledger, Tally
-from edgeloop.stream.transport.topics import Edition, Topics
+from edgeloop.stream.transport.topics import Topics
 from edgeloop.stream.transport.workers import Workers
 
 _PATIENCE_S = 5.0
@@ -68,10 +68,7 @@ class GrpcServer(Server):
         self._server.start()
 
     def publish(self, topic: str, message: Message, *, version: int | None = None) -> int:
-        number = self._topics.reserve(topic, version)
-        encoded = encode([number, self._topics.session, message])
-        check_size(encoded, self._limits.message_bytes)
-        self._topics.put(topic, Edition(number, seal(Kind.PUBLICATION, encoded)))
+        number = self._topics.publish(topic, message, version, self._seal)
         self._ledger.count("publications")
         return number
 
@@ -82,6 +79,10 @@ class GrpcServer(Server):
         self._topics.close()
         self._server.stop(None).wait(_PATIENCE_S)
         self._workers.close()
+
+    def _seal(self, message: Encoded) -> bytes:
+        check_size(message, self._limits.message_bytes)
+        return seal(Kind.PUBLICATION, message)
 
     def _methods(self) -> grpc.GenericRpcHandler:
         return grpc.method_handlers_generic_handler(

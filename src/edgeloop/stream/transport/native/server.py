@@ -8,7 +8,7 @@ from pathlib import Path
 from time import monotonic
 
 from edgeloop.errors import Overloaded
-from edgeloop.stream.codec import encode
+from edgeloop.stream.codec import Encoded
 from edgeloop.stream.transport.address import Address
 from edgeloop.stream.transport.base import Counters, Handler, Limits, Message, Security, Server
 from edgeloop.stream.transport.buffers import Buffers
@@ -18,7 +18,7 @@ from edgeloop.stream.transport.native.segments import Presses
 from edgeloop.stream.transport.native.visit import House, Visit
 from edgeloop.stream.transport.tally import Ledger
 from edgeloop.stream.transport.tls import server_context
-from edgeloop.stream.transport.topics import Edition, Topics
+from edgeloop.stream.transport.topics import Topics
 
 log = logging.getLogger(__name__)
 
@@ -70,11 +70,7 @@ class NativeServer(Server):
                 thread.start()
 
     def publish(self, topic: str, message: Message, *, version: int | None = None) -> int:
-        topics = self._house.topics
-        number = topics.reserve(topic, version)
-        encoded = encode([number, topics.session, message])
-        check_size(encoded, self._house.limits.message_bytes)
-        topics.put(topic, Edition(number, self._presses.print(encoded)))
+        number = self._house.topics.publish(topic, message, version, self._print)
         self._house.ledger.count("publications")
         return number
 
@@ -99,6 +95,10 @@ class NativeServer(Server):
             listening.close()
         if self._address.scheme == "unix":
             Path(self._address.path).unlink(missing_ok=True)
+
+    def _print(self, message: Encoded) -> Encoded:
+        check_size(message, self._house.limits.message_bytes)
+        return self._presses.print(message)
 
     def _accept(self, listening: socket.socket) -> None:
         while not self._closing.is_set():

@@ -20,7 +20,7 @@ from edgeloop.errors import (
     StreamClosed,
     TooLarge,
 )
-from edgeloop.stream.codec import decode, encode
+from edgeloop.stream.codec import Encoded, decode, encode
 from edgeloop.stream.transport.address import Address, parse_address
 from edgeloop.stream.transport.base import (
     Counters,
@@ -36,7 +36,7 @@ from edgeloop.stream.transport.desk import Desk
 from edgeloop.stream.transport.envelopes import answered, seal, unseal
 from edgeloop.stream.transport.frames import VERSION, Frame, Kind, check_size, refusal
 from edgeloop.stream.transport.tally import Ledger, Tally
-from edgeloop.stream.transport.topics import Edition, Topics
+from edgeloop.stream.transport.topics import Topics
 from edgeloop.stream.transport.workers import Workers
 from edgeloop.stream.transport.zmq.wording import bound, curve_of, prove, read_badge
 
@@ -97,10 +97,7 @@ class ZmqServer(Server):
             self._thread.start()
 
     def publish(self, topic: str, message: Message, *, version: int | None = None) -> int:
-        number = self._topics.reserve(topic, version)
-        encoded = encode([number, self._topics.session, message])
-        check_size(encoded, self._limits.message_bytes)
-        self._topics.put(topic, Edition(number, seal(Kind.PUBLICATION, encoded)))
+        number = self._topics.publish(topic, message, version, self._seal)
         self._ledger.count("publications")
         self._awake()
         return number
@@ -119,6 +116,10 @@ class ZmqServer(Server):
         else:
             self._awake()
             self._thread.join(_PATIENCE_S)
+
+    def _seal(self, message: Encoded) -> bytes:
+        check_size(message, self._limits.message_bytes)
+        return seal(Kind.PUBLICATION, message)
 
     def _run(self) -> None:
         poller = zmq.Poller()
