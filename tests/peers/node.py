@@ -15,7 +15,7 @@ from edgeloop.demo.processes import ProcessError, wait_until
 from peers.isolation import with_own_temporary
 from peers.published import ROOT, python_of
 
-START_S = 90.0
+START_S = 150.0
 BATCH = 6
 """How many images a trainer looks at, and reports, at once."""
 _URL = re.compile(r"Listening at (http://\S+)")
@@ -80,6 +80,11 @@ class PublishedNode:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
+
+    def wait(self) -> int:
+        """Wait until it has ended by itself; returns its exit code."""
+        assert self._process is not None
+        return self._process.wait(START_S)
 
     def check(self) -> None:
         """Raise ProcessError, with the end of its log, if it has ended."""

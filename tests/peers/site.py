@@ -36,7 +36,7 @@ from edgeloop.types import (
 from fakes import jpeg
 from peers.node import PublishedNode
 
-WITHIN_S = 60.0
+WITHIN_S = 150.0
 ORGANIZATION = "peers"
 CATEGORIES = [
     {"name": "bolt", "type": "box", "color": "#ff00ff"},

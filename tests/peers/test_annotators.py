@@ -51,3 +51,10 @@ def test_an_annotator_forgets_what_a_person_drew_at_escape_and_when_the_page_clo
     path = f"{V1}/nodes/{annotator.id}/user_logout"
     site.client.send(Call("POST", path, nothing, json={"frontend_id": "page-1"}))
     assert gesture(site, annotator, image.id, **move) == triangle(1)
+
+
+def test_an_annotator_that_is_told_to_restart_ends(site: Site, version: str) -> None:
+    annotator = site.start("annotator", version)
+    site.until_known(annotator)
+    site.client.send(Call("POST", f"{V1}/nodes/{annotator.id}/restart", nothing))
+    assert annotator.wait() == 0
