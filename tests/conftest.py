@@ -8,10 +8,17 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+from campaigns import Campaign, Figures, write_figures
 from edgeloop.client import ClientSettings
 from edgeloop.client.settings import child_environment
 from edgeloop.demo.processes import EdgeloopProcess
 from processes import PASSWORD, StartLoop
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """How hard campaigns of kills are, and where their figures go."""
+    parser.addoption("--kills", type=int, default=5, help="how often campaigns kill the loop")
+    parser.addoption("--figures", type=Path, help="the page whose table of campaigns is replaced")
 
 
 def pytest_configure() -> None:
@@ -31,6 +38,27 @@ hypothesis.settings.register_profile(
     suppress_health_check=[hypothesis.HealthCheck.too_slow],
 )
 hypothesis.settings.load_profile("steady")
+
+
+@pytest.fixture(scope="session")
+def figures(request: pytest.FixtureRequest) -> Iterator[list[Figures]]:
+    """What campaigns of kills have shown; written down at the end where that was asked for."""
+    shown: list[Figures] = []
+    yield shown
+    page: Path | None = request.config.getoption("--figures")
+    if page is not None:
+        write_figures(page, shown)
+
+
+@pytest.fixture
+def campaign(
+    request: pytest.FixtureRequest, start_loop: StartLoop, tmp_path: Path, figures: list[Figures]
+) -> Iterator[Campaign]:
+    """A loop process to be killed as often as ``--kills`` says."""
+    wanted: int = request.config.getoption("--kills")
+    made = Campaign(start_loop(), tmp_path / "loop", wanted, log=tmp_path / "campaign.log")
+    yield made
+    figures.append(made.figures)
 
 
 @pytest.fixture

@@ -29,6 +29,7 @@ class Server:
     ids: list[str] = field(default_factory=list)
     arrived: asyncio.Event = field(default_factory=asyncio.Event)
     gone: asyncio.Event = field(default_factory=asyncio.Event)
+    during_handshakes: Callable[[], None] = lambda: None
     sio: Any = field(
         default_factory=lambda: socketio.AsyncServer(async_mode="asgi", always_connect=False)
     )
@@ -55,6 +56,7 @@ class Server:
         if len(self.handshakes) <= self.refuse_sockets:
             return False
         self.ids.append(sid)
+        self.during_handshakes()
         self.arrived.set()
         return True
 
@@ -220,6 +222,19 @@ def test_a_node_can_ask_for_a_new_connection() -> None:
         session.reconnect()
         await server.gone.wait()
         await server.arrived.wait()
+        assert server.logins == 2
+
+    tell(story)
+
+
+def test_who_asks_for_a_new_connection_while_one_is_made_gets_that_one() -> None:
+    async def story(server: Server, session: LoopSession) -> None:
+        server.sio.on("ping", lambda sid: acknowledgement())
+        server.during_handshakes = session.reconnect
+        session.reconnect()
+        await server.gone.wait()
+        await session.connected.wait()
+        assert (await session.call("ping")).success
         assert server.logins == 2
 
     tell(story)

@@ -112,8 +112,9 @@ class LoopSession:
             self._calls.discard(answer)
 
     def reconnect(self) -> None:
-        """Give up the present connection and build up a new one."""
-        self._dropped.set()
+        """Give up the present connection and build up a new one; one that is on its way stays."""
+        if self._socket is not None:
+            self._dropped.set()
 
     async def _stay_connected(self) -> None:
         async with AsyncLoopClient(self._settings) as client:

@@ -35,6 +35,13 @@ class EdgeloopProcess:
         self._environment = dict(environment)
         self._process: subprocess.Popen[bytes] | None = None
 
+    @property
+    def pid(self) -> int:
+        """The number of its process; raises ProcessError before its first start."""
+        if self._process is None:
+            raise ProcessError(f"The {self.name} was not started yet.")
+        return self._process.pid
+
     def start(self) -> str:
         """Start it and wait until it serves; answers its URL. Raises ProcessError."""
         offset = self._log.stat().st_size if self._log.exists() else 0
