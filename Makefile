@@ -5,6 +5,7 @@ BIN := $(VENV)/bin
 PYTEST := $(BIN)/pytest $(if $(RERUNS),--reruns $(RERUNS) -rR)
 # A test that hangs where no signal reaches it is ended with all its stacks shown.
 GUARD = -o faulthandler_exit_on_timeout=true -o faulthandler_timeout
+KILLS ?= 50
 MARKED := slow or browser or peers or root
 
 .DEFAULT_GOAL := help
@@ -21,6 +22,10 @@ test: $(VENV)/.dev ## all tests without a mark
 
 test-slow: $(VENV)/.dev ## the marked tests: slow, browser, peers, root
 	$(PYTEST) $(GUARD)=1200 -m "$(MARKED)" --cov --cov-append --cov-report= $(ARGS)
+
+soak: $(VENV)/.dev ## campaigns of kills at full length (KILLS=50), figures into docs/reliability.md
+	$(PYTEST) -n 0 -m slow tests/journeys/test_loop_power_cut.py tests/journeys/test_loop_killed_annotating.py \
+	  tests/journeys/test_loop_killed_training.py --kills $(KILLS) --figures docs/reliability.md $(ARGS)
 
 check: $(VENV)/.dev ## format, lint, types, import rules
 	$(BIN)/ruff format --check .
