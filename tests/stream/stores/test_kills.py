@@ -1,15 +1,17 @@
 """The process dies at any line of an insert: the rows and their numbers are whole all the same."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 
+from edgeloop.errors import StorageFull
 from edgeloop.stream.stores.layout import Array, layout_of
 from edgeloop.stream.stores.ledger import MAX_ORIGINS, Arrival, Ledger
 from edgeloop.stream.stores.transitions import Transitions
 from kills import kill_at, lines_of
-from transitions import as_columns, assert_same, picture_transition, transition
+from transitions import as_columns, assert_same, picture, picture_transition, transition
 
 
 class MappedFiles:
@@ -76,6 +78,53 @@ def test_a_kill_at_any_line_leaves_a_transition_and_its_number_or_neither(
         for number, item in enumerate(heir.items(), start=end + 2):
             assert_same(item, make(number))
     assert ends >= {already, already + 3}
+
+
+class SmallDisk(MappedFiles):
+    """Says once that it is full, after so many reservations of rows."""
+
+    def __init__(self, left: int) -> None:
+        super().__init__({})
+        self._left = left
+
+    def reserve(self, name: str, rows: int) -> None:
+        super().reserve(name, rows)
+        self._left -= name not in {"head", "origins"}
+        if self._left == 0:
+            self._left = -1
+            raise StorageFull(f"No space left for {name}.")
+
+
+def insist(action: Callable[[], object]) -> None:
+    """Once more, if the disk was full."""
+    try:
+        action()
+    except StorageFull:
+        action()
+
+
+@pytest.mark.parametrize("form", ["one", "columns"])
+@pytest.mark.parametrize("left", range(1, 40))
+def test_a_full_disk_leaves_the_rows_as_they_were(form: str, left: int) -> None:
+    life = Life(SmallDisk(left), picture_transition)
+
+    def send(end: int) -> None:
+        begin = life.ledger.end
+        items = [picture_transition(number) for number in range(begin, end)]
+        if form == "one":
+            life.rows.put(items[0])
+        else:
+            life.receive("a", items)
+
+    for end in range(1, 60) if form == "one" else range(3, 60, 3):
+        insist(lambda end=end: send(end))  # type: ignore[misc]
+    end = life.ledger.end
+    for number, item in enumerate(life.items(), start=end - 6):
+        assert_same(item, picture_transition(number))
+    places = life.rows.places(np.arange(end - 6, end))
+    assert places.steps.tolist() == list(range(end - 6, end))  # one trajectory, all of it
+    assert life.rows.frames
+    assert life.rows.frames.size_bytes <= 8 * picture(0).nbytes
 
 
 def test_a_kill_at_any_line_leaves_all_other_origins_alone() -> None:

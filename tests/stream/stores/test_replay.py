@@ -240,7 +240,7 @@ def test_arrays_for_a_batch_may_have_gaps_but_must_fit() -> None:
     out["observations"]["image"] = wide[..., ::2]
     buffer.sample(4, out=out)
     assert_same(np.ascontiguousarray(wide[1, ..., ::2]), picture(3))
-    with pytest.raises(InputError, match=r"out: .* must be an array uint8\(5, 32, 32, 3\)"):
+    with pytest.raises(InputError, match=r"out: .* must be a writable array uint8\(5, 32, 32, 3\)"):
         buffer.sample(5, out=out)
 
 

@@ -168,6 +168,19 @@ def test_a_footer_that_lies_is_refused(tmp_path: Path, footer: dict[str, Any]) -
         ReplayBuffer.restore(path)
 
 
+@pytest.mark.parametrize("change", [{"chunks": 2}, {"chunks": 0}, {"rows": 1}, {"end": "x"}])
+def test_a_snapshot_whose_parts_do_not_agree_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: dict[str, Any]
+) -> None:
+    finish = snapshots.SnapshotWriter.finish
+    monkeypatch.setattr(
+        snapshots.SnapshotWriter, "finish", lambda writer, info: finish(writer, {**info, **change})
+    )
+    path = saved(tmp_path / "saved", 3)
+    with pytest.raises(InputError, match="whole but not of such a store"):
+        ReplayBuffer.restore(path)
+
+
 def test_a_snapshot_of_anything_else_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "other"
     with snapshots.writing(path) as writer:

@@ -150,6 +150,24 @@ def test_nested_fields_are_named_by_their_path_and_images_are_found() -> None:
         assert_same(data["next_observations/image"][row], picture(number + 1))
 
 
+@pytest.mark.parametrize("stacked", [False, True])
+def test_steps_of_nothing_but_images_have_an_order_too(stacked: bool) -> None:  # noqa: FBT001
+    buffer = TrajectoryBuffer(20, seed=0)
+    items = [
+        {"observations": picture(number), "next_observations": picture(number + 1)}
+        for number in range(8)
+    ]
+    if stacked:
+        buffer.insert_batch(items)
+    else:
+        for item in items:
+            buffer.insert(item)
+    window = SequenceWindow(0, 2, source="observations")
+    buffer.register("w", {"two": window, "next_observations": LatestWindow()}, reach=(0, 2))
+    data, _ = buffer.sample("w", 16)
+    assert_same(data["two"][:, 1], data["next_observations"])
+
+
 def test_a_transform_has_the_last_word() -> None:
     buffer = fill(TrajectoryBuffer(100, seed=0), 6)
     buffer.register(

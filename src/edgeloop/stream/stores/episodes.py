@@ -45,9 +45,10 @@ class Continuity:
             ended |= np.logical_not(_is_any_true(rows[self._mask]))
         return ended
 
-    def follows(self, rows: Mapping[int, Array], previous: Mapping[int, Array]) -> Array:
-        """For each row whether it goes on where the same row of ``previous`` ended: bool."""
-        count = len(next(iter(rows.values())))
+    def follows(
+        self, rows: Mapping[int, Array], previous: Mapping[int, Array], count: int
+    ) -> Array:
+        """For each row whether it goes on where the same row of ``previous`` ended: (count,)."""
         follows: Array = ~self.ends(previous, count)
         for before, after in self._pairs:
             follows &= same_rows(rows[before], previous[after])

@@ -64,7 +64,8 @@ class Folder:
             self._alone.enter_context(durable.alone_in(path))
         except BlockingIOError as error:
             raise Conflict(
-                f"Another process has {path} open: close it there, or choose another folder."
+                f"{path} is open already, here or in another process: close it there, or choose "
+                "another folder."
             ) from error
 
     @property

@@ -216,6 +216,7 @@ def _targets(layout: Layout, batch_size: int, out: Sample) -> list[Array]:
     given = layout.leaves({key: value for key, value in out.items() if key not in _ADDED})
     for field, array in zip(layout.fields, given, strict=True):
         shape = (batch_size, *field.shape)
-        if not isinstance(array, np.ndarray) or (array.shape, array.dtype) != (shape, field.dtype):
-            raise InputError(f"out: {field.name} must be an array {field.dtype}{shape}.")
+        fits = isinstance(array, np.ndarray) and array.flags.writeable
+        if not fits or (array.shape, array.dtype) != (shape, field.dtype):
+            raise InputError(f"out: {field.name} must be a writable array {field.dtype}{shape}.")
     return given

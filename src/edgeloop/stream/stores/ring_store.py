@@ -201,14 +201,17 @@ class RingStore(DataStore):
             kind, links = snapshot.info["kind"], snapshot.info["links"]
             layout = layout_from_json(snapshot.info["layout"])
         except KeyError as error:
-            raise InputError(f"The snapshot is not of a store: {error} is missing.") from error
+            raise _not_of_a_store(f"{error} is missing") from error
         if (kind, links) != (self.kind, self._links):
             raise ConfigError(
                 f"The snapshot is of a '{kind}' store with the links '{links}', this is a "
                 f"'{self.kind}' store with the links '{self._links}': make it as it was."
             )
         rows = self._make_rows(layout)
-        load_rows(snapshot, rows, self._ledger)
+        try:
+            load_rows(snapshot, rows, self._ledger)
+        except (KeyError, ValueError, IndexError, TypeError) as error:
+            raise _not_of_a_store(str(error)) from error
         self._rows = rows
         self._load_more(snapshot, rows)
         self._write_manifest(layout)
@@ -235,6 +238,10 @@ class RingStore(DataStore):
             columns = rows.gather(np.arange(first, stop))
             if rows.span[0] <= first:
                 return columns, stop
+
+
+def _not_of_a_store(reason: str) -> InputError:
+    return InputError(f"The snapshot is whole but not of such a store ({reason}): use another one.")
 
 
 def _columns_of(layout: Layout, batch: Batch) -> tuple[int, list[Array]]:

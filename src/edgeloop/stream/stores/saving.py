@@ -43,7 +43,8 @@ def save_rows(writer: SnapshotWriter, rows: Transitions, span: Span) -> tuple[Ar
 def load_rows(snapshot: Snapshot, rows: Transitions, ledger: Ledger) -> None:
     """Fill empty ``rows`` and the ledger; the newest row has the number it had.
 
-    Raises ConfigError where there are more than fit, InputError where the file is damaged.
+    Raises ConfigError where there are more than fit, InputError where the file is damaged, and
+    other errors where it is whole but not a snapshot of such rows.
     """
     info = snapshot.info
     count, end, chunks = (int(info[key]) for key in ("rows", "end", "chunks"))
@@ -64,6 +65,8 @@ def load_rows(snapshot: Snapshot, rows: Transitions, ledger: Ledger) -> None:
         for index in rows.frame_columns:
             columns[index] = place[columns[index]]
         rows.ring.extend(columns)
+    if rows.span[1] != end:
+        raise ValueError(f"{rows.span[1] - rows.span[0]} transitions instead of {count}")
     rows.recover()
 
 

@@ -79,24 +79,10 @@ class Transitions:
         if self._is_plain and len(item) == len(self._writers) and self._put_plain(item):
             return
         values = self.layout.values(item)
+        self.ring.next_position()  # a full disk shows before anything is noted
         gone = self.ring.put([*(values[i] for i in self._plain), *self._note_one(values)])
         self._remember(None)
         self._forget(gone)
-
-    def _put_plain(self, item: Item) -> bool:
-        """Check and write field by field to a row that nobody sees until all are there."""
-        at = self.ring.next_position()
-        try:
-            for key, field, dtype, shape, column in self._writers:
-                value = item[key]
-                if type(value) in _ARRAYS and value.dtype is dtype and value.shape == shape:
-                    column[at] = value
-                else:
-                    column[at] = fit(field, value, shape)
-        except KeyError:
-            return False
-        self.ring.commit(1)
-        return True
 
     def write(self, count: int, columns: Sequence[Array], arrival: Arrival | None) -> None:
         """Keep many transitions: their stacked leaves in the order of the layout."""
@@ -175,6 +161,21 @@ class Transitions:
             slots, steps = self.hidden["#slot"][rows], self.hidden["#step"][rows]
             self.hidden["#slot"][rows] = self._chains.restore(numbers, slots, steps)
 
+    def _put_plain(self, item: Item) -> bool:
+        """Check and write field by field to a row that nobody sees until all are there."""
+        at = self.ring.next_position()
+        try:
+            for key, field, dtype, shape, column in self._writers:
+                value = item[key]
+                if type(value) in _ARRAYS and value.dtype is dtype and value.shape == shape:
+                    column[at] = value
+                else:
+                    column[at] = fit(field, value, shape)
+        except KeyError:
+            return False
+        self.ring.commit(1)
+        return True
+
     def _gather_rows(
         self, numbers: Array, last: Array | None, targets: Sequence[Array | None]
     ) -> list[tuple[int, Array]]:
@@ -246,10 +247,10 @@ class Transitions:
             stored[index] = column[at : at + 1]
         follows = np.zeros(len(rows[0]), np.bool_)
         if last >= 0:
-            follows[:1] = self._continuity.follows(_cut(kept, slice(0, 1)), stored)
+            follows[:1] = self._continuity.follows(_cut(kept, slice(0, 1)), stored, 1)
         if len(follows) > 1:
             earlier, later = _cut(kept, slice(0, -1)), _cut(kept, slice(1, None))
-            follows[1:] = self._continuity.follows(later, earlier)
+            follows[1:] = self._continuity.follows(later, earlier, len(follows) - 1)
         return follows
 
     def _chain(self, follows: Array, last: int) -> list[Array]:
