@@ -73,8 +73,7 @@ def test_a_kill_at_any_line_leaves_a_transition_and_its_number_or_neither(
         assert heir.rows.span == (max(0, end - 6), end)
         for number, item in enumerate(heir.items(), start=max(0, end - 6)):
             assert_same(item, make(number))
-        for number in range(end, end + 8):  # and it lives on
-            heir.receive("a", [make(number)])
+        heir.receive("a", [make(number) for number in range(end, end + 8)])  # and it lives on
         for number, item in enumerate(heir.items(), start=end + 2):
             assert_same(item, make(number))
     assert ends >= {already, already + 3}
@@ -127,19 +126,20 @@ def test_a_full_disk_leaves_the_rows_as_they_were(form: str, left: int) -> None:
     assert life.rows.frames.size_bytes <= 8 * picture(0).nbytes
 
 
-def test_a_kill_at_any_line_leaves_all_other_origins_alone() -> None:
+def test_a_kill_at_any_line_leaves_all_other_origins_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edgeloop.stream.stores.ledger.MAX_ORIGINS", 8)
     files = MappedFiles({})
     ledger = Ledger(files)
-    for number in range(MAX_ORIGINS):
+    for number in range(8):
         ledger.commit(number + 1, f"robot {number}", 10 + number)
     lines = lines_of(lambda: Ledger(files.survivors()).commit(5000, "another", 7))
     for line in range(lines + 1):
         victim = files.survivors()
         kill_at(line, lambda victim=victim: Ledger(victim).commit(5000, "another", 7))  # type: ignore[misc]
         heir = Ledger(victim)
-        assert (heir.end, heir.following("another")) in {(MAX_ORIGINS, 0), (5000, 7)}
+        assert (heir.end, heir.following("another")) in {(8, 0), (5000, 7)}
         assert heir.following("robot 0") in {0, 10}  # the one heard from longest ago makes room
-        for number in (1, 2, MAX_ORIGINS - 1):
+        for number in range(1, 8):
             assert heir.following(f"robot {number}") == 10 + number
 
 

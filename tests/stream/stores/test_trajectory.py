@@ -150,14 +150,14 @@ def test_nested_fields_are_named_by_their_path_and_images_are_found() -> None:
         assert_same(data["next_observations/image"][row], picture(number + 1))
 
 
-@pytest.mark.parametrize("stacked", [False, True])
-def test_steps_of_nothing_but_images_have_an_order_too(stacked: bool) -> None:  # noqa: FBT001
+@pytest.mark.parametrize("form", ["one", "list"])
+def test_steps_of_nothing_but_images_have_an_order_too(form: str) -> None:
     buffer = TrajectoryBuffer(20, seed=0)
     items = [
         {"observations": picture(number), "next_observations": picture(number + 1)}
         for number in range(8)
     ]
-    if stacked:
+    if form == "list":
         buffer.insert_batch(items)
     else:
         for item in items:

@@ -93,10 +93,11 @@ class Ledger:
         self._read_records()
 
     def _read_records(self) -> None:
-        order = np.argsort(self._records["heard"], kind="stable").tolist()
-        keys = {row: self._records["key"][row].tobytes() for row in order}
-        self._rows = {key: row for row, key in keys.items() if any(key)}
-        self._clock = int(self._records["heard"].max())
+        heard = self._records["heard"]
+        used = np.flatnonzero(heard)
+        order = used[np.argsort(heard[used], kind="stable")].tolist()
+        self._rows = {self._records["key"][row].tobytes(): row for row in order}
+        self._clock = int(heard.max())
 
     def _finish(self) -> None:
         """A kill may have come after the end moved and before the origin's record did."""
