@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from edgeloop import EdgeloopError, __version__
-from edgeloop.cli import demo, importing, loop, nodes, projects
+from edgeloop.cli import demo, images, importing, loop, nodes, projects
 from edgeloop.cli.console import complain, show_log
 
 log = logging.getLogger(__name__)
@@ -20,6 +20,7 @@ app = typer.Typer(
 )
 app.add_typer(loop.app, name="loop")
 app.add_typer(projects.app, name="project")
+app.add_typer(images.app, name="image")
 app.add_typer(importing.app, name="import")
 app.command("detector")(nodes.detector)
 app.command("trainer")(nodes.trainer)

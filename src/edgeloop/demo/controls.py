@@ -2,7 +2,7 @@
 
 import random
 
-from edgeloop.client.calls.images import annotate
+from edgeloop.client.calls.annotations import annotate
 from edgeloop.client.calls.records import ModelRecord
 from edgeloop.client.detector import DetectorClient
 from edgeloop.demo.labelling import images_in, label

@@ -2,7 +2,9 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
-from edgeloop.client.calls.images import annotate, image_detections, images
+from edgeloop.client.calls.annotations import annotate
+from edgeloop.client.calls.image_queries import ImageQuery
+from edgeloop.client.calls.images import image_detections, images
 from edgeloop.client.calls.records import ProjectRecord
 from edgeloop.client.importing import annotations_of
 from edgeloop.demo.stage import Stage
@@ -17,8 +19,8 @@ def images_in(stage: Stage, project: ProjectRecord, state: ImageState) -> list[I
     found: list[ImageRecord] = []
     after: str | None = None
     while True:
-        page = stage.send(images(project.id, state=state, after=after))
-        found.extend(page.items)
+        page = stage.send(images(project.id, ImageQuery(state), after=after))
+        found.extend(item.to_record() for item in page.items)
         if page.next is None:
             return found
         after = page.next

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import SecretStr
 
 from edgeloop.client import AsyncLoopClient, Backoff, ClientSettings, LoopClient
-from edgeloop.client.calls import images, models, projects, trainings
+from edgeloop.client.calls import annotations, images, models, projects, trainings
 from edgeloop.client.calls.records import ModelRecord, ProjectRecord, TrainingRecord
 from edgeloop.demo.processes import wait_until
 from edgeloop.loop import LoopSettings
@@ -91,7 +91,7 @@ class Workshop:
     def trash_all(self) -> None:
         """Put the complete images into the trash."""
         for image_id in self.image_ids("complete"):
-            self.client.send(images.annotate(image_id, Annotations(), state="trash"))
+            self.client.send(annotations.annotate(image_id, Annotations(), state="trash"))
 
     def damage_one_training_image(self) -> None:
         """Cut the file of a training image on the loop's disk."""

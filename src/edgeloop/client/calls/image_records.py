@@ -4,7 +4,7 @@ from typing import Annotated
 
 from edgeloop.protocol.payloads.annotations import AnnotationsPayload
 from edgeloop.protocol.payloads.images import ImageRecordPayload
-from edgeloop.protocol.payloads.parsing import Moment, Payload, Text, shown
+from edgeloop.protocol.payloads.parsing import Moment, Payload, Text, Uuid, shown
 from edgeloop.types import Annotations
 
 
@@ -25,6 +25,14 @@ class ImageDetails(ImageRecordPayload):
     def annotations(self) -> Annotations:
         """What people say is in it."""
         return self.to_annotations()
+
+
+class UploadReceipt(Payload):
+    """Where an uploaded image is; ``repeated``: the loop had its frame already."""
+
+    id: Uuid
+    frame_id: Annotated[str, shown("cell-1-000042")]
+    repeated: bool
 
 
 class ImageCount(Payload):

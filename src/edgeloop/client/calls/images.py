@@ -2,24 +2,43 @@
 
 import json
 from collections.abc import Iterable, Sequence
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import quote
 
 import httpx
 
 from edgeloop.client.call import Call, FilePart, nothing
+from edgeloop.client.calls.image_queries import EVERYTHING, Chosen, ImageChange, ImageQuery
+from edgeloop.client.calls.image_records import (
+    BulkOutcome,
+    ImageCount,
+    ImageDetails,
+    ImageFacets,
+    UploadReceipt,
+)
 from edgeloop.client.calls.page import Page, page_parser
 from edgeloop.protocol import routes
-from edgeloop.protocol.payloads.annotations import annotations_to_json
 from edgeloop.protocol.payloads.detections import detections_to_json, read_detections
 from edgeloop.protocol.payloads.images import image_metadata_to_json, read_image_record
 from edgeloop.types import (
-    Annotations,
     Detections,
     ImageMetadata,
     ImageRecord,
     ImageState,
-    Split,
 )
+
+Sort = Literal[
+    "received",
+    "-received",
+    "created",
+    "-created",
+    "confidence",
+    "-confidence",
+    "novelty",
+    "-novelty",
+]
+_BULK_TIMEOUT_S = 600.0
 
 
 def image_ids(
@@ -45,21 +64,31 @@ def image_file(organization: str, project: str, image_id: str) -> Call[bytes]:
 def upload_images(
     organization: str,
     project: str,
-    pairs: Iterable[tuple[ImageMetadata, bytes]],
+    pairs: Iterable[tuple[ImageMetadata, bytes | Path]],
     *,
     login: bool = False,
 ) -> Call[list[str]]:
-    """Up to 20 JPEGs with what is known of them; answers the images' ids. All or none are stored.
+    """Up to 20 JPEGs (bytes or files) with what is known of them; answers the images' ids.
 
-    States other than inbox and trash, annotations and ``split`` need a ``login``.
+    All or none are stored. States other than inbox and trash, annotations and ``split`` need a
+    ``login``.
     """
-    parts: list[FilePart] = []
-    for number, (metadata, image) in enumerate(pairs):
-        document = json.dumps(image_metadata_to_json(metadata)).encode()
-        parts.append(FilePart(f"image_{number}.json", document, "text/plain; charset=utf-8"))
-        parts.append(FilePart(f"image_{number}.jpg", image, "image/jpeg"))
+    parts = _upload_parts(pairs)
     path = routes.images(organization, project)
     return Call("POST", path, _uploaded_ids, files=parts, login=login)
+
+
+def upload_receipts(
+    organization: str,
+    project: str,
+    pairs: Iterable[tuple[ImageMetadata, bytes | Path]],
+    *,
+    login: bool = False,
+) -> Call[list[UploadReceipt]]:
+    """The same; answers for each image where it is, and whether the loop had it already."""
+    parts = _upload_parts(pairs)
+    path = routes.images(organization, project)
+    return Call("POST", path, _receipts, files=parts, login=login)
 
 
 def upload_detections(
@@ -82,17 +111,57 @@ def upload_detections(
 
 def images(
     project_id: str,
+    query: ImageQuery = EVERYTHING,
     *,
-    state: ImageState | None = None,
-    tag: str | None = None,
+    sort: Sort = "received",
     after: str | None = None,
     limit: int = 100,
-) -> Call[Page[ImageRecord]]:
-    """One page of a project's images, oldest first."""
-    query = {"state": state, "tag": tag, "after": after, "limit": str(limit)}
-    parameters = httpx.QueryParams({key: value for key, value in query.items() if value})
-    path = f"{routes.V1}/projects/{project_id}/images?{parameters}"
-    return Call("GET", path, page_parser(read_image_record))
+) -> Call[Page[ImageDetails]]:
+    """One page of the images that are meant; oldest first, unless sorted otherwise."""
+    parameters = query.to_parameters(sort=sort, after=after, limit=str(limit))
+    path = f"{_of_project(project_id)}?{parameters}"
+    return Call("GET", path, page_parser(ImageDetails.read))
+
+
+def image_count(project_id: str, query: ImageQuery = EVERYTHING) -> Call[int]:
+    """How many images are meant."""
+    path = f"{_of_project(project_id)}/count?{query.to_parameters()}"
+    return Call("GET", path, lambda answer: ImageCount.read(answer.json()).count)
+
+
+def image_facets(project_id: str, query: ImageQuery = EVERYTHING) -> Call[ImageFacets]:
+    """How the images that are meant spread over states, sets, tags, sources, cameras, models."""
+    path = f"{_of_project(project_id)}/facets?{query.to_parameters()}"
+    return Call("GET", path, lambda answer: ImageFacets.read(answer.json()))
+
+
+def change_images(project_id: str, chosen: Chosen, change: ImageChange) -> Call[BulkOutcome]:
+    """Change many images; raises Conflict where a query finds another number than was expected."""
+    body = {**chosen.to_json(), **change.to_json()}
+    return _bulk(f"{_of_project(project_id)}/change", body)
+
+
+def delete_images(project_id: str, chosen: Chosen) -> Call[BulkOutcome]:
+    """Delete many images for good; raises Conflict as ``change_images`` does."""
+    return _bulk(f"{_of_project(project_id)}/delete", chosen.to_json())
+
+
+def image(image_id: str) -> Call[ImageDetails]:
+    """One image."""
+    path = f"{routes.V1}/images/{quote(image_id, safe='')}"
+    return Call("GET", path, lambda answer: ImageDetails.read(answer.json()))
+
+
+def image_content(image_id: str) -> Call[bytes]:
+    """The JPEG as it was received."""
+    path = f"{routes.V1}/images/{quote(image_id, safe='')}/file"
+    return Call("GET", path, lambda answer: answer.content)
+
+
+def image_thumbnail(image_id: str) -> Call[bytes]:
+    """A small JPEG."""
+    path = f"{routes.V1}/images/{quote(image_id, safe='')}/thumbnail"
+    return Call("GET", path, lambda answer: answer.content)
 
 
 def image_detections(image_id: str) -> Call[dict[str, Detections]]:
@@ -100,21 +169,17 @@ def image_detections(image_id: str) -> Call[dict[str, Detections]]:
     return Call("GET", f"{routes.V1}/images/{image_id}/detections", _detections_by_version)
 
 
-def annotate(
-    image_id: str,
-    annotations: Annotations,
-    *,
-    state: ImageState | None = None,
-    split: Split | None = None,
-    version: int | None = None,
-) -> Call[ImageRecord]:
-    """Replace an image's annotations; Conflict where ``version`` is not the present one."""
-    wishes: dict[str, Any] = {"state": state, "set": split, "version": version}
-    body = annotations_to_json(annotations) | {
-        key: value for key, value in wishes.items() if value is not None
-    }
-    path = f"{routes.V1}/images/{image_id}/annotations"
-    return Call("PUT", path, lambda answer: read_image_record(answer.json()), json=body)
+def _upload_parts(pairs: Iterable[tuple[ImageMetadata, bytes | Path]]) -> list[FilePart]:
+    parts: list[FilePart] = []
+    for number, (metadata, image) in enumerate(pairs):
+        document = json.dumps(image_metadata_to_json(metadata)).encode()
+        parts.append(FilePart(f"image_{number}.json", document, "text/plain; charset=utf-8"))
+        parts.append(FilePart(f"image_{number}.jpg", image, "image/jpeg"))
+    return parts
+
+
+def _receipts(answer: httpx.Response) -> list[UploadReceipt]:
+    return [UploadReceipt.read(item) for item in answer.json()["items"]]
 
 
 def _records(answer: httpx.Response) -> list[ImageRecord]:
@@ -130,3 +195,17 @@ def _uploaded_ids(answer: httpx.Response) -> list[str]:
     # The published loop answers something else: its body is not needed by nodes.
     body = answer.json()
     return [item["id"] for item in body["items"]] if isinstance(body, dict) else []
+
+
+def _of_project(project_id: str) -> str:
+    return f"{routes.V1}/projects/{project_id}/images"
+
+
+def _bulk(path: str, body: dict[str, Any]) -> Call[BulkOutcome]:
+    return Call(
+        "POST",
+        path,
+        lambda answer: BulkOutcome.read(answer.json()),
+        json=body,
+        timeout_s=_BULK_TIMEOUT_S,
+    )
