@@ -94,7 +94,10 @@ def test_an_image_is_read_with_its_files(send: Send, project: Any) -> None:
 def test_a_repeated_upload_is_told(send: Send, project: Any, tmp_path: Path) -> None:
     path = tmp_path / "d.jpg"
     path.write_bytes(jpeg(seed=9))
-    pairs = [(ImageMetadata("a"), jpeg(seed=0)), (ImageMetadata("d"), path)]
+    pairs: list[tuple[ImageMetadata, bytes | Path]] = [
+        (ImageMetadata("a"), jpeg(seed=0)),
+        (ImageMetadata("d"), path),
+    ]
     receipts = send(upload_receipts("o", "p", pairs, login=True))
     assert [receipt.repeated for receipt in receipts] == [True, False]
 
