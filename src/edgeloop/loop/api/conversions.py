@@ -63,7 +63,7 @@ async def list_missing(asking: Asking, project_id: str) -> dict[str, Any]:
     return {"items": [_to_json(conversion) for conversion in found], "next": None}
 
 
-@router.post(f"{V1}/conversions/lease", **answers(LeaseRecord, or_nothing=True))
+@router.post(f"{V1}/conversions/lease", **answers(LeaseRecord, or_nothing=True, errors=(404,)))
 async def lease(asking: Asking, body: LeaseBody) -> dict[str, Any] | Response:
     """Have a conversion alone for a while; 204 where there is none to be done."""
     async with asking.write() as workspace:

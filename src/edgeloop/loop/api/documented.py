@@ -49,7 +49,7 @@ def answers(
     """Arguments for a route's decorator: what it answers, and with which errors beside the usual.
 
     ``record`` is the shape of the JSON, ``or_nothing``: it may be 204 instead. The usual errors are
-    401, 403, 422 and, for paths with parameters, 404.
+    401, 403, 422, for paths with parameters 404, and for requests with a body 400.
     """
     said: dict[int, dict[str, Any]] = {code: {} for code in (status, *errors)}
     arguments = {"response_model": None, "status_code": status, "responses": said}
@@ -100,7 +100,9 @@ _SECURITY = {"session": {"type": "apiKey", "in": "cookie", "name": COOKIE}}
 def _complete(operation: dict[str, Any], path: str, schemas: Mapping[str, Any]) -> None:
     operation["summary"] = operation["description"].split("\n", 1)[0].rstrip(".")
     operation["security"] = [{name: []} for name in _SECURITY]
-    codes = {*_ALWAYS, *({404} if "{" in path else ()), *map(int, operation["responses"])}
+    codes = {*_ALWAYS, *map(int, operation["responses"])}
+    codes |= {404} if "{" in path else set()
+    codes |= {400} if "requestBody" in operation else set()
     operation["responses"] |= {str(code): _refusal(code) for code in sorted(codes & {*_ERRORS})}
     for body in _bodies(operation):
         if "$ref" in body.get("schema", {}):
