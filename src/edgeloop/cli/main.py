@@ -7,7 +7,18 @@ from typing import Annotated
 import typer
 
 from edgeloop import EdgeloopError, __version__
-from edgeloop.cli import demo, images, importing, loop, nodes, projects
+from edgeloop.cli import (
+    demo,
+    deploying,
+    fleet,
+    images,
+    importing,
+    loop,
+    models,
+    nodes,
+    projects,
+    trainings,
+)
 from edgeloop.cli.console import complain, show_log
 
 log = logging.getLogger(__name__)
@@ -21,7 +32,11 @@ app = typer.Typer(
 app.add_typer(loop.app, name="loop")
 app.add_typer(projects.app, name="project")
 app.add_typer(images.app, name="image")
+app.add_typer(trainings.app, name="training")
+app.add_typer(models.app, name="model")
+app.add_typer(fleet.app, name="node")
 app.add_typer(importing.app, name="import")
+app.command("deploy")(deploying.deploy)
 app.command("detector")(nodes.detector)
 app.command("trainer")(nodes.trainer)
 app.command("demo")(demo.demo)

@@ -1,10 +1,13 @@
-"""``edgeloop project``: create, list, open to devices, close."""
+"""``edgeloop project``: create, list, open to devices, close; categories and formats."""
 
 from typing import Annotated
 
 import typer
 from rich.table import Column, Table
 
+from edgeloop.cli import categories
+from edgeloop.cli.categories import category_of
+from edgeloop.cli.connecting import connected
 from edgeloop.cli.console import stdout
 from edgeloop.cli.options import (
     Loop,
@@ -18,6 +21,7 @@ from edgeloop.client import LoopClient
 from edgeloop.client.calls.projects import create_project, projects, update_project
 
 app = typer.Typer(help="The projects of a loop.", no_args_is_help=True)
+app.add_typer(categories.app, name="category")
 Project = Annotated[str, typer.Argument(metavar="ORG/PROJECT")]
 
 
@@ -44,7 +48,7 @@ def create(
             create_project(
                 organization,
                 name,
-                [_category(text) for text in category],
+                [category_of(text) for text in category],
                 open_to_devices=open_to_devices,
                 has_val_split=val_split,
             )
@@ -85,6 +89,24 @@ def close_project(
     stdout.print(f"{project} is closed to devices of other hosts.")
 
 
+@app.command("formats")
+@connected
+def want_formats(
+    client: LoopClient,
+    project: Project,
+    formats: Annotated[
+        list[str] | None, typer.Argument(metavar="FORMAT...", help="Instead of those before.")
+    ] = None,
+    none: Annotated[bool, typer.Option("--none", help="Want none any more.")] = False,
+) -> None:
+    """Say which formats every model shall have; converters make the missing ones."""
+    record = find_project(client, project)
+    if formats or none:
+        record = client.send(update_project(record.id, wanted_formats=formats or []))
+    wanted = ", ".join(record.wanted_formats) or "no format in particular"
+    stdout.print(f"Every model of {project} shall have {wanted}.", highlight=False)
+
+
 _STATES = ("inbox", "annotate", "review", "complete")
 
 
@@ -94,8 +116,3 @@ def _set_open(
     with LoopClient(client_settings(*connection)) as client:
         record = find_project(client, project)
         client.send(update_project(record.id, open_to_devices=open_to_devices))
-
-
-def _category(text: str) -> dict[str, str]:
-    name, _, kind = text.partition(":")
-    return {"name": name, "type": kind or "box"}
