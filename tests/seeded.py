@@ -15,9 +15,12 @@ from edgeloop.demo.scenes import CATEGORIES, Scene, draw_scenes
 from edgeloop.imaging import encode_jpeg
 from edgeloop.loop.db.session import Database
 from edgeloop.loop.services import (
+    conversions,
+    curation,
     deployments,
     endings,
     figures,
+    models,
     nodes,
     progress,
     projects,
@@ -26,7 +29,9 @@ from edgeloop.loop.services import (
     trainings,
     uploads,
 )
-from edgeloop.loop.services.projects import NewProject, Project
+from edgeloop.loop.services.conversions import LeaseRequest
+from edgeloop.loop.services.curation import ModelChange
+from edgeloop.loop.services.projects import NewProject, Project, ProjectChange
 from edgeloop.loop.services.publishing import Upload as ModelUpload
 from edgeloop.loop.services.queue import Match
 from edgeloop.loop.services.trainings import TrainingRequest
@@ -37,6 +42,7 @@ from edgeloop.protocol.payloads.trainings import (
     CountsPayload,
     EpochPayload,
     EpochReportPayload,
+    LogReportPayload,
     TrainingProgressPayload,
 )
 from edgeloop.types import (
@@ -105,6 +111,7 @@ async def workshop(loop: Seed) -> None:
     field = list(draw_scenes(12, seed=2, shifted_share=1.0, prefix="field"))
     await add_images(loop, project, field, state="inbox", model="1.0")
     await _more_trainings(loop, project)
+    await _curate(loop, project)
     await _nodes(loop, project)
 
 
@@ -285,10 +292,31 @@ async def _more_trainings(loop: Seed, project: Project) -> None:
     running = await begin(loop, project)
     await learn(loop, project, running, epochs=12, of=30)
     await publish(loop, project, running, counts={}, formats=["onnx"])
+    async with loop.workspaces.write() as workspace:
+        text = f"1 image is corrupt {HOSTILE}\nepoch 12 of 30: loss 0.83\n"
+        said = LogReportPayload(training_number=running, text=text)
+        await progress.heard_log(workspace, "workshop", project.name, said)
     loop.clock.back = timedelta()
     await hear(loop, project, "running", progress=0.4, uptime_s=400.0)
     async with loop.workspaces.write(PERSON) as workspace:
         await trainings.begin(workspace, project.id, TrainingRequest())
+
+
+async def _curate(loop: Seed, project: Project) -> None:
+    """1.0 is promoted, a later model was deployed, rolled back and retired; a format lacks."""
+    async with loop.workspaces.read() as workspace:
+        found = await models.with_files(workspace, project.id)
+    newest, first = (model.row.id for model in (found[0], found[-1]))
+    async with loop.workspaces.write(PERSON) as workspace:
+        await deployments.deploy(workspace, project, model_id=newest)
+        change = ProjectChange(wanted_formats=["engine"])
+        await projects.update(workspace, project.id, change)
+        await curation.change(workspace, first, ModelChange(promoted=True))
+        lease = await conversions.lease(workspace, LeaseRequest("onnx", "engine", converter="c1"))
+        assert lease is not None
+        error = "The operator grid_sample is not supported."
+        await conversions.fail(workspace, lease.id, error=error)
+    await deployments.roll_back(loop.workspaces, PERSON, project.id)
 
 
 async def _nodes(loop: Seed, project: Project) -> None:

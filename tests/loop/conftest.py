@@ -3,6 +3,8 @@
 import asyncio
 import shutil
 from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,8 @@ from pydantic import SecretStr
 from audits import Data, fill
 from edgeloop.loop import LoopSettings
 from loops import PASSWORD, OpenLoop, ServedLoop, loop_in_process, loop_served
+from pages import Story, Tell
+from seeded import seed, workshop
 from zoo import RunStory, zoo_runner
 
 
@@ -52,3 +56,32 @@ def loop_data(filled_folder: Path, tmp_path: Path) -> Data:
     """The data of a loop that is not running."""
     shutil.copytree(filled_folder, tmp_path / "loop")
     return Data(tmp_path / "loop")
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """Settings of a loop that has something to show, and when it was filled."""
+
+    settings: LoopSettings
+    filled: datetime
+
+
+@pytest.fixture(scope="module")
+def workshop_settings(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
+    """A loop that has something to show."""
+    folder = tmp_path_factory.mktemp("workshop")
+    seed(folder, workshop)
+    settings = LoopSettings(data_folder=folder, admin_password=SecretStr(PASSWORD))
+    return Workshop(settings, datetime.now(UTC))
+
+
+@pytest.fixture
+def tell(workshop_settings: Workshop) -> Tell:
+    """Run a story in the workshop's loop, with someone who is logged in."""
+
+    async def whole(story: Story) -> None:
+        async with loop_in_process(workshop_settings.settings) as loop:
+            loop.clock.now = workshop_settings.filled
+            await story(loop, await loop.client())
+
+    return lambda story: asyncio.run(whole(story))

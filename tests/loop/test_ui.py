@@ -2,12 +2,10 @@
 
 import asyncio
 import contextlib
-import html
 import json
 import logging
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from datetime import UTC, datetime
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,68 +20,12 @@ from edgeloop.protocol import routes
 from edgeloop.protocol.routes import V1
 from fakes import jpeg
 from fleets import LoopInHand, loop_in_hand
-from loops import PASSWORD, LoopInProcess, OpenLoop, loop_in_process
-from seeded import HOSTILE, seed, workshop
+from loops import PASSWORD, LoopInProcess, OpenLoop
+from pages import PARTS, Tell, link, page, seen, texts
+from seeded import HOSTILE
 
-PARTS = "/projects/workshop/parts"
 EMPTY = "/projects/workshop/empty"
 PAGES = ("/", PARTS, f"{PARTS}/trainings", f"{PARTS}/models", "/nodes")
-IMAGE_LINK = re.compile(r"/images/([0-9a-f-]{36})\b(?!/)")
-
-Story = Callable[[LoopInProcess, httpx.AsyncClient], Awaitable[None]]
-Tell = Callable[[Story], None]
-
-
-@pytest.fixture(scope="module")
-def workshop_settings(tmp_path_factory: pytest.TempPathFactory) -> LoopSettings:
-    """Settings of a loop that has something to show."""
-    folder = tmp_path_factory.mktemp("workshop")
-    seed(folder, workshop)
-    return LoopSettings(data_folder=folder, admin_password=SecretStr(PASSWORD))
-
-
-@pytest.fixture
-def tell(workshop_settings: LoopSettings) -> Tell:
-    """Run a story in the workshop's loop, with someone who is logged in."""
-
-    async def whole(story: Story) -> None:
-        async with loop_in_process(workshop_settings) as loop:
-            loop.clock.now = datetime.now(UTC)
-            await story(loop, await loop.client())
-
-    return lambda story: asyncio.run(whole(story))
-
-
-async def page(client: httpx.AsyncClient, path: str, *, status: int = 200) -> str:
-    """A page's HTML, with its escapes undone."""
-    answer = await client.get(path)
-    assert answer.status_code == status, answer.text[:500]
-    assert answer.headers["content-type"].startswith("text/html")
-    return html.unescape(answer.text)
-
-
-def seen(text: str) -> list[str]:
-    """The ids of the images whose pages are linked, in order."""
-    return list(dict.fromkeys(IMAGE_LINK.findall(text)))
-
-
-def texts(text: str) -> list[str]:
-    """The texts of a page's elements."""
-    return [element["text"] for element in elements(text) if element.get("text")]
-
-
-def link(text: str, words: str) -> str:
-    """Where the link with this text leads."""
-    (target,) = [e["props"]["href"] for e in elements(text) if e.get("text") == words]
-    assert isinstance(target, str)
-    return target
-
-
-def elements(text: str) -> Sequence[dict[str, Any]]:
-    """What the browser is given to build the page of."""
-    found = re.search(r"parseElements\(String\.raw`(.*?)`\)", text, re.DOTALL)
-    assert found
-    return list(json.loads(found[1]).values())
 
 
 @pytest.mark.parametrize("path", [*PAGES, f"{PARTS}?state=review", f"{PARTS}/images/none"])
@@ -390,58 +332,6 @@ def test_an_image_that_no_model_has_seen_is_said_to_be_so(open_loop: OpenLoop) -
             assert "no images" not in await page(client, "/")
 
     asyncio.run(story())
-
-
-def test_trainings_are_shown_with_state_errors_and_the_curves_of_the_running_one(
-    tell: Tell,
-) -> None:
-    async def story(_loop: LoopInProcess, person: httpx.AsyncClient) -> None:
-        text = await page(person, f"{PARTS}/trainings")
-        states = {"queued", "running", "failed", "finished"}
-        assert states | {"Workstation", "16 train, 4 test"} <= set(texts(text))
-        for words in ("waits for a trainer", "CUDA out of memory", "42 min", "epoch 12: loss"):
-            assert words in text
-        assert "Training 3" in text
-
-    tell(story)
-
-
-@pytest.mark.parametrize(("query", "shown"), [("1", "epoch 30: loss"), ("x", "epoch 12: loss")])
-def test_the_curves_of_a_training_can_be_chosen(tell: Tell, query: str, shown: str) -> None:
-    async def story(_loop: LoopInProcess, person: httpx.AsyncClient) -> None:
-        assert shown in await page(person, f"{PARTS}/trainings?training={query}")
-
-    tell(story)
-
-
-def test_a_training_without_epochs_has_no_curves(tell: Tell) -> None:
-    async def story(_loop: LoopInProcess, person: httpx.AsyncClient) -> None:
-        assert "epoch 12: loss" not in await page(person, f"{PARTS}/trainings?training=4")
-
-    tell(story)
-
-
-def test_models_are_shown_with_their_figures_and_what_is_deployed(tell: Tell) -> None:
-    async def story(_loop: LoopInProcess, person: httpx.AsyncClient) -> None:
-        text = await page(person, f"{PARTS}/models")
-        shown = {"1.0", "3.0", "deployed", "onnx", "torch", "#1", "16 train, 4 test", "ada"}
-        assert shown <= set(texts(text))
-        assert any(re.fullmatch(r"0\.\d{3}", words) for words in texts(text))
-        assert await page(person, f"{PARTS}/models?model=none")
-
-    tell(story)
-
-
-def test_nodes_are_shown_with_what_they_report(tell: Tell) -> None:
-    async def story(loop: LoopInProcess, person: httpx.AsyncClient) -> None:
-        text = await page(person, "/nodes")
-        shown = {"cell-1", "cell-2", "Workstation", "none → 1.0", "17", "workshop/parts"}
-        assert shown <= set(texts(text))
-        for words in ("update: no space left", "2 days ago (offline)", "26 h 3 min"):
-            assert words in text
-        assert "of 4 online" in text
-
-    tell(story)
 
 
 @pytest.mark.parametrize("path", [f"{PARTS}?state=complete", *PAGES])

@@ -39,6 +39,7 @@ class _Line:
     project: str
     state: str
     detail: str
+    version: str
     model: str
     outbox: int | None
     seen: str
@@ -78,7 +79,6 @@ async def _load(visit: Visit) -> tuple[_Line, ...]:
 
 def _line(node: KnownNode, now: datetime) -> _Line:
     status = node.row.status
-    errors = _mapping(status.get("errors"))
     return _Line(
         name=node.row.name or node.row.id,
         kind=node.row.kind,
@@ -87,11 +87,12 @@ def _line(node: KnownNode, now: datetime) -> _Line:
         project=node.project or "",
         state=_words(status.get("operation_mode") or status.get("state")),
         detail=_detail(status),
-        model=_model(status),
-        outbox=_depth(status),
+        version=node.version or "",
+        model=_model(node),
+        outbox=node.outbox_depth,
         seen=ago(node.row.last_seen, now),
         seen_at=moment(node.row.last_seen),
-        errors=tuple(f"{_words(where)}: {what}" for where, what in errors.items()),
+        errors=tuple(f"{_words(where)}: {what}" for where, what in node.errors.items()),
     )
 
 
@@ -106,24 +107,14 @@ def _detail(status: Mapping[str, Any]) -> str:
     return " · ".join(part for part in parts if part)
 
 
-def _model(status: Mapping[str, Any]) -> str:
-    current, target = status.get("current_model"), status.get("target_model")
-    if target and target != current:
-        return f"{current or 'none'} → {target}"
-    return str(current or NOTHING)
-
-
-def _depth(status: Mapping[str, Any]) -> int | None:
-    depth = status.get("outbox_depth")
-    return depth if isinstance(depth, int) else None
+def _model(node: KnownNode) -> str:
+    if node.target and node.target != node.model:
+        return f"{node.model or 'none'} → {node.target}"
+    return node.model or NOTHING
 
 
 def _words(name: Any) -> str:
     return str(name or "").replace("_", " ")
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
 
 
 def _show(lines: tuple[_Line, ...]) -> None:
@@ -135,7 +126,15 @@ def _show(lines: tuple[_Line, ...]) -> None:
         return
     with panel(aside=count(len(lines), "node")):
         table = Table(
-            "Node", "Kind", "Project", "State", "Model", "Outbox", "Last seen", is_list=True
+            "Node",
+            "Kind",
+            "Project",
+            "State",
+            "Model",
+            "Outbox",
+            "Version",
+            "Last seen",
+            is_list=True,
         )
         for line in lines:
             with table.row() as row:
@@ -161,4 +160,5 @@ def _fill(row: Row, line: _Line) -> None:
         Text(line.detail if line.is_online else "", "el-muted")
     row.text(line.model)
     row.number(line.outbox)
+    row.text(line.version, "el-muted")
     row.text(line.seen if line.is_online else f"{line.seen} (offline)").put(title=line.seen_at)

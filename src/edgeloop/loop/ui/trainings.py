@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from edgeloop.loop.services import models, projects, trainings
+from edgeloop.loop.services import models, projects, queue, trainings
 from edgeloop.loop.services.projects import Project
+from edgeloop.loop.services.queue import Waiting
 from edgeloop.loop.services.trainings import Training, TrainingState
 from edgeloop.loop.ui.curves import Curves, Epochs
 from edgeloop.loop.ui.frame import project_path, project_title
@@ -24,10 +25,10 @@ from edgeloop.loop.ui.widgets import (
     moment,
     panel,
 )
-from edgeloop.protocol.routes import V1
 
 SHOWN = 100
 MAX_EPOCHS = 5000
+LOG_LINES = 200
 REFRESH_S = 2.0
 
 
@@ -50,11 +51,12 @@ class _Line:
 
 @dataclass(frozen=True, slots=True)
 class _Board:
-    """The newest trainings, and the epochs of the one whose curves are shown."""
+    """The newest trainings, and of the selected one the epochs and the end of its log."""
 
     lines: tuple[_Line, ...] = ()
     selected: int | None = None
     epochs: Epochs = ()
+    log: str = ""
 
 
 @visited("/projects/{organization}/{name}/trainings", title="Trainings")
@@ -89,6 +91,10 @@ class _View:
                 self._title = Text("", tag="h2")
                 self._newest = Text("", "el-muted")
             self._curves = Curves()
+        with block("el-panel", tag="section") as self._log_panel:
+            with block("el-panel-title", tag="header"):
+                self._log_title = Text("", tag="h2")
+            self._log = Text("", "el-log", tag="pre")
 
     def show(self, board: _Board) -> None:
         """Show this board."""
@@ -104,6 +110,10 @@ class _View:
             figures = ", ".join(f"{name} {value:.3g}" for name, value in metrics.items())
             self._newest.text = f"epoch {number}: {figures}"
             self._curves.show(board.epochs)
+        self._log_panel.set_visibility(bool(board.log))
+        if board.log and (shown is None or shown.log != board.log):
+            self._log_title.text = f"Log of training {board.selected}"
+            self._log.text = board.log
 
 
 async def _load(visit: Visit, project: Project, number: int | None) -> _Board:
@@ -111,15 +121,28 @@ async def _load(visit: Visit, project: Project, number: int | None) -> _Board:
         found = await trainings.list_newest_first(workspace, project.id, limit=SHOWN)
         with_files = await models.with_files(workspace, project.id)
         versions = {model.row.id: model.row.version or "" for model in with_files}
+        waiting = {item.training.id: item for item in await queue.listed(workspace)}
         lines = tuple(
-            _line(training, versions.get(training.model_id or ""), visit.now) for training in found
+            _line(
+                training,
+                version=versions.get(training.model_id or ""),
+                waiting=waiting.get(training.row.id),
+                now=visit.now,
+            )
+            for training in found
         )
         for training in _candidates(found, number):
             epochs = await trainings.epochs(workspace, training.row.id, limit=MAX_EPOCHS)
             if epochs or number is not None:
                 curve = [(epoch.number, epoch.metrics) for epoch in epochs]
-                return _Board(lines, training.row.number, curve)
+                log = await trainings.log_of(workspace, training.row.id)
+                shown = _last_lines(log.text) if log else ""
+                return _Board(lines, training.row.number, curve, shown)
     return _Board(lines)
+
+
+def _last_lines(text: str) -> str:
+    return "\n".join(text.splitlines()[-LOG_LINES:])
 
 
 def _candidates(found: Sequence[Training], number: int | None) -> Sequence[Training]:
@@ -129,15 +152,17 @@ def _candidates(found: Sequence[Training], number: int | None) -> Sequence[Train
     return sorted(found, key=lambda training: training.row.state != TrainingState.RUNNING)[:5]
 
 
-def _line(training: Training, version: str | None, now: datetime) -> _Line:
+def _line(
+    training: Training, *, version: str | None, waiting: Waiting | None, now: datetime
+) -> _Line:
     record = training.row
     return _Line(
         number=record.number,
         variant=record.variant,
-        state=record.state,
+        state="lost" if training.is_lost else record.state,
         errors=tuple(f"{where.replace('_', ' ')}: {what}" for where, what in record.errors.items()),
         progress=(record.progress or 0.0) if record.state == TrainingState.RUNNING else None,
-        phase=_phase(training),
+        phase=_phase(training, waiting),
         trainer=record.trainer_name,
         images=_images(training),
         began=moment(record.started or record.created),
@@ -146,14 +171,19 @@ def _line(training: Training, version: str | None, now: datetime) -> _Line:
     )
 
 
-def _phase(training: Training) -> str:
+def _phase(training: Training, waiting: Waiting | None) -> str:
     record = training.row
-    if record.state == TrainingState.QUEUED:
-        return "waits for a trainer"
+    if waiting is not None:
+        return f"Place {waiting.position} in the queue. {waiting.reason}"
     if record.state != TrainingState.RUNNING:
         return ""
     phase = (record.trainer_state or "begins").replace("_", " ")
-    return f"{phase}, to {record.wish}" if record.wish else phase
+    wish = f", to {record.wish}" if record.wish else ""
+    return (
+        f"was {phase}{wish}; it goes on when its trainer is back"
+        if training.is_lost
+        else (f"{phase}{wish}")
+    )
 
 
 def _images(training: Training) -> str:
@@ -167,8 +197,8 @@ def _images(training: Training) -> str:
 def _show_list(board: _Board, project: Project) -> None:
     if not board.lines:
         empty(
-            "Nothing was trained yet. With a trainer connected, a training is begun over the API:",
-            f"POST {V1}/projects/{project.id}/trainings",
+            "Nothing was trained yet. With a trainer connected, a training is begun so:",
+            f"edgeloop training start {project.address} --follow",
         )
         return
     path = project_path(project.organization, project.name, "trainings")
