@@ -12,7 +12,8 @@ import pytest
 from campaigns import Campaign, until
 from edgeloop.client import LoopClient
 from edgeloop.client.call import Call
-from edgeloop.client.calls.images import annotate, image_ids, upload_images
+from edgeloop.client.calls.annotations import annotate
+from edgeloop.client.calls.images import image_ids, upload_images
 from edgeloop.client.calls.projects import create_project
 from edgeloop.errors import LoopUnreachable
 from edgeloop.protocol.routes import V1
