@@ -7,16 +7,19 @@ from collections.abc import Awaitable, Callable, Mapping
 import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
-from sqlalchemy import text
+from sqlalchemy import select, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from edgeloop.errors import Overloaded
 from edgeloop.loop import LoopSettings, create_app, drain
-from edgeloop.loop.services import operations, stocktaking
+from edgeloop.loop.db.tables import AccountRow
+from edgeloop.loop.services import operations, stocktaking, tokens
 from edgeloop.loop.services.nodes import ONLINE_FOR
-from edgeloop.loop.services.workspace import Workspaces
+from edgeloop.loop.services.tokens import NewToken
+from edgeloop.loop.services.workspace import Caller, Workspaces
 from edgeloop.protocol import routes
 from edgeloop.protocol.routes import V1
+from edgeloop.types import Scope
 from loops import LOCAL, LoopInProcess, OpenLoop
 from uploading import IMAGES, pair, receipts
 
@@ -155,6 +158,24 @@ def test_figures_are_for_programs_of_the_host_and_for_admins(open_loop: OpenLoop
         assert (await device.get("/metrics")).status_code == 403
         assert (await (await loop.stranger(address=LOCAL)).get("/metrics")).status_code == 200
         assert (await (await loop.client()).get("/metrics")).status_code == 200
+
+    run(open_loop, story)
+
+
+@pytest.mark.parametrize(("scope", "status"), [("admin", 200), ("viewer", 403)])
+def test_a_scraper_on_another_host_brings_a_token_of_an_admin(
+    open_loop: OpenLoop, scope: Scope, status: int
+) -> None:
+    async def story(loop: LoopInProcess) -> None:
+        async with loop.workspaces.read() as workspace:
+            row = await workspace.session.scalar(select(AccountRow))
+            assert row is not None
+        admin = Caller(account_id=row.id, username=row.username, grants={"": "admin"})
+        async with loop.workspaces.write(admin) as workspace:
+            made = await tokens.create(workspace, NewToken("prometheus", [scope]))
+        stranger = await loop.stranger()
+        headers = {"Authorization": f"Bearer {made.secret}"}
+        assert (await stranger.get("/metrics", headers=headers)).status_code == status
 
     run(open_loop, story)
 
