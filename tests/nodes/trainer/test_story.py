@@ -180,3 +180,13 @@ def hang(shop: Workshop) -> None:
     """Wait until the training hangs."""
     folder = shop.folder / "trainer" / "trainings"
     shop.wait(lambda: any(folder.glob("*/output/hanging")), "the training hangs")
+
+
+def test_what_a_training_process_writes_can_be_read_at_the_loop(shop: Workshop) -> None:
+    def story(desk: TrainerDesk) -> None:
+        record = shop.until_ended(shop.begin(happens="crash"))
+        assert record.state == "finished"
+        shop.wait(lambda: "RuntimeError: out of memory" in shop.log(record), "the log is there")
+        assert desk.status().state == TrainerState.IDLE
+
+    beside_a_trainer(shop, story)

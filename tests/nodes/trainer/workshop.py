@@ -84,6 +84,10 @@ class Workshop:
         found = self.client.send(trainings.epochs(record.id)).items
         return [epoch.number for epoch in found]
 
+    def log(self, record: TrainingRecord) -> str:
+        """The end of the training's log, as the loop knows it."""
+        return self.client.send(trainings.training_log(record.id)).text
+
     def image_ids(self, state: ImageState) -> list[str]:
         """The project's images in a state."""
         return self.client.send(images.image_ids("acme", "cups", state=state))
