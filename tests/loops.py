@@ -3,8 +3,7 @@
 import asyncio
 import contextlib
 import threading
-import uuid
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -15,14 +14,12 @@ from unittest.mock import patch
 import argon2
 import httpx
 from fastapi import FastAPI
-from sqlalchemy import select
 
 from edgeloop import host
 from edgeloop.loop import LoopSettings, create_app
 from edgeloop.loop.api.context import Parts
 from edgeloop.loop.app import utc_now
-from edgeloop.loop.db.tables import AccountRow, MembershipRow, ProjectRow
-from edgeloop.loop.services import accounts, passwords
+from edgeloop.loop.services import accounts, members, passwords
 from edgeloop.loop.services.workspace import Workspaces
 from edgeloop.protocol import routes
 from edgeloop.protocol.routes import V1
@@ -88,25 +85,15 @@ class LoopInProcess:
         """A client that logged in without credentials."""
         return await self.client("", password="", address=address)
 
-    async def person(self, username: str, **roles: Role) -> httpx.AsyncClient:
-        """A client of a new account with these roles: ``**{"zoo/cats": "viewer"}``."""
+    async def person(
+        self, username: str, roles: Mapping[str, Role] | None = None
+    ) -> httpx.AsyncClient:
+        """A client of a new account with these roles: ``{"zoo/cats": "viewer"}``."""
         await accounts.add(self.workspaces, username, password=PASSWORD)
-        async with self.workspaces.write() as workspace:
-            session = workspace.session
-            named = select(AccountRow.id).where(AccountRow.username == username)
-            for place, role in roles.items():
-                organization, _, name = place.partition("/")
-                condition = (ProjectRow.organization_id == organization, ProjectRow.name == name)
-                session.add(
-                    MembershipRow(
-                        id=str(uuid.uuid4()),
-                        account_id=await session.scalar(named),
-                        organization_id=organization,
-                        project_id=await session.scalar(select(ProjectRow.id).where(*condition)),
-                        role=role,
-                        created=self.clock(),
-                    )
-                )
+        async with self.workspaces.read() as workspace:
+            itself = workspace.caller
+        for place, role in (roles or {}).items():
+            await members.grant(self.workspaces, itself, place, username=username, role=role)
         return await self.client(username)
 
     async def project(self, **fields: Any) -> dict[str, Any]:

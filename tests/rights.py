@@ -53,6 +53,7 @@ _GESTURE = {
     "x": 1,
     "y": 2,
 }
+_NEW_USER = {"username": "new", "password": "battery staple"}
 _CREDENTIALS = {"username": "admin", "password": "correct horse"}
 _PROJECT = "/api/{organization}/projects/{name}"
 
@@ -65,6 +66,37 @@ ENTRIES: Mapping[str, Entry] = {
     "GET /api/status": Entry("anybody"),
     "POST /api/login": Entry("anybody", form=_CREDENTIALS),
     "POST /api/logout": Entry("anybody"),
+    "GET /api/v1/me": Entry("account"),
+    "PUT /api/v1/me/password": Entry(
+        "account", json={"current": "correct horse", "password": "battery staple"}
+    ),
+    "GET /api/v1/me/sessions": Entry("account"),
+    "DELETE /api/v1/me/sessions/{session_id}": Entry("account", answer=404),
+    "GET /api/v1/users": Entry("loop admin", stranger=403),
+    "POST /api/v1/users": Entry("loop admin", json=_NEW_USER, stranger=403),
+    "GET /api/v1/users/{user_id}": Entry("loop admin", stranger=403),
+    "PATCH /api/v1/users/{user_id}": Entry("loop admin", json={"is_disabled": True}, stranger=403),
+    "DELETE /api/v1/users/{user_id}": Entry("loop admin", stranger=403),
+    "PUT /api/v1/users/{user_id}/password": Entry(
+        "loop admin", json={"password": "battery staple"}, stranger=403
+    ),
+    "GET /api/v1/users/{user_id}/roles": Entry("loop admin", stranger=403),
+    "PUT /api/v1/users/{user_id}/roles": Entry(
+        "loop admin", json={"place": "zoo", "role": "viewer"}, stranger=403
+    ),
+    "GET /api/v1/organizations": Entry("account"),
+    "POST /api/v1/organizations": Entry("loop admin", json={"name": "ark"}, stranger=403),
+    "GET /api/v1/organizations/{organization}/members": Entry("manager"),
+    "PUT /api/v1/organizations/{organization}/members/{username}": Entry(
+        "admin", json={"role": "viewer"}
+    ),
+    "DELETE /api/v1/organizations/{organization}/members/{username}": Entry("admin"),
+    "GET /api/v1/projects/{project_id}/members": Entry("viewer"),
+    "PUT /api/v1/projects/{project_id}/members/{username}": Entry("admin", json={"role": "viewer"}),
+    "DELETE /api/v1/projects/{project_id}/members/{username}": Entry("admin"),
+    "GET /api/v1/tokens": Entry("account"),
+    "POST /api/v1/tokens": Entry("account", json={"name": "mine", "scopes": ["viewer"]}),
+    "DELETE /api/v1/tokens/{token_id}": Entry("account", answer=404),
     "GET /api/projects": Entry("account"),
     "GET /api/v1/projects": Entry("account"),
     "POST /api/v1/projects": Entry(

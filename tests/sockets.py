@@ -56,10 +56,11 @@ async def connected(
     kind: str = "trainer",
     project: str = "",
     cookie: str | None = None,
+    token: str = "",
     is_local: bool = True,
     transports: tuple[str, ...] = ("polling", "websocket"),
 ) -> AsyncIterator[Node]:
-    """A node with the client's session, or with another cookie; ``project`` is ORG/PROJECT.
+    """A node with the client's session, another cookie or a token; ``project`` is ORG/PROJECT.
 
     One that is not local comes through a proxy.
     """
@@ -69,6 +70,7 @@ async def connected(
     organization, _, name = project.partition("/")
     headers = {"organization": organization, "project": name, "nodeType": kind}
     headers |= {"Cookie": cookie} if cookie else {}
+    headers |= {"Authorization": f"Bearer {token}"} if token else {}
     headers |= {} if is_local else {"X-Forwarded-For": "203.0.113.9"}
     try:
         await node.socket.connect(

@@ -1,9 +1,13 @@
 """An open socket lends no more than the login behind it."""
 
 import asyncio
+import contextlib
 from datetime import timedelta
+from typing import Any
 
 import httpx
+import pytest
+from socketio.exceptions import ConnectionError as NotConnected
 
 from edgeloop.loop import LoopSettings
 from edgeloop.protocol import events, routes
@@ -65,3 +69,53 @@ def test_a_socket_that_is_used_keeps_its_session_alive(loop_settings: LoopSettin
 
     with loop_served(loop_settings, clock=clock) as loop:
         run(loop, story)
+
+
+def test_a_new_password_closes_the_sockets_of_the_old_one(served_loop: ServedLoop) -> None:
+    async def story(client: httpx.AsyncClient) -> None:
+        me = (await client.get(f"{V1}/me")).json()
+        async with connected(client) as node, connected(client, kind="annotation_node") as other:
+            assert await node.call(events.UPDATE_TRAINER, IDLE) == acknowledgement()
+            path, body = f"{V1}/users/{me['id']}/password", {"password": "battery staple"}
+            assert (await client.put(path, json=body)).is_success
+            await asyncio.gather(hung_up(node), hung_up(other))
+
+    run(served_loop, story)
+
+
+def test_a_detector_without_a_login_stays_when_others_have_to_go(served_loop: ServedLoop) -> None:
+    async def story(client: httpx.AsyncClient) -> None:
+        async with connected(client, kind="detector", cookie="") as node:
+            await client.post(routes.LOGOUT)
+            assert await node.call("update_weather", "rain") is None
+            assert node.socket.connected
+
+    run(served_loop, story)
+
+
+def test_a_trainer_may_show_a_token_until_it_is_revoked(served_loop: ServedLoop) -> None:
+    async def story(client: httpx.AsyncClient) -> None:
+        body = {"name": "gpu", "scopes": ["manager"]}
+        token = (await client.post(f"{V1}/tokens", json=body)).json()
+        async with connected(client, cookie="", token=token["secret"]) as node:
+            assert await node.call(events.UPDATE_TRAINER, IDLE) == acknowledgement()
+            await client.delete(f"{V1}/tokens/{token['id']}")
+            await hung_up(node)
+
+    run(served_loop, story)
+
+
+@pytest.mark.parametrize(("kind", "is_let_in"), [("detector", True), ("trainer", False)])
+def test_a_device_token_lets_a_detector_in_and_nobody_else(
+    served_loop: ServedLoop, kind: str, *, is_let_in: bool
+) -> None:
+    async def story(client: httpx.AsyncClient) -> None:
+        body = {"name": "belt", "scopes": ["device"], "project": "zoo/cats"}
+        token = (await client.post(f"{V1}/tokens", json=body)).json()["secret"]
+        options: Any = {"project": "zoo/cats", "is_local": False, "cookie": "", "token": token}
+        expected = contextlib.nullcontext() if is_let_in else pytest.raises(NotConnected)
+        with expected:
+            async with connected(client, kind=kind, **options) as node:
+                assert await node.call("update_weather", "rain") is None
+
+    run(served_loop, story)

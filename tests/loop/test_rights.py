@@ -70,6 +70,9 @@ async def zoo_in(loop: LoopInProcess, callers: Collection[str]) -> Zoo:
         "organization": "zoo",
         "name": "cats",
         "project_id": project["id"],
+        "session_id": "0123456789abcdef",
+        "token_id": "00000000-0000-0000-0000-000000000000",
+        **await _subject(loop),
         "image_id": image["id"],
         "training_id": training["id"],
         "number": "1",
@@ -80,6 +83,14 @@ async def zoo_in(loop: LoopInProcess, callers: Collection[str]) -> Zoo:
     }
     clients = {caller: await client_of(loop, caller) for caller in callers}
     return Zoo(loop, ids, clients)
+
+
+async def _subject(loop: LoopInProcess) -> dict[str, str]:
+    """An account that others do something with; it has roles that can be taken away."""
+    roles: dict[str, Role] = {"zoo": "viewer", "zoo/cats": "viewer"}
+    client = await loop.person("subject", roles)
+    subject = (await client.get(f"{V1}/me")).json()
+    return {"username": "subject", "user_id": subject["id"]}
 
 
 async def client_of(loop: LoopInProcess, caller: str) -> httpx.AsyncClient:
@@ -93,7 +104,7 @@ async def client_of(loop: LoopInProcess, caller: str) -> httpx.AsyncClient:
         "manager": {"zoo": "manager"},
         "admin": {"zoo": "admin"},
     }
-    return await loop.person(f"the {caller}", **roles.get(caller, {}))
+    return await loop.person(f"the {caller}", roles.get(caller, {}))
 
 
 def test_every_route_is_in_the_table(tmp_path: Path) -> None:

@@ -22,6 +22,8 @@ from edgeloop.loop.api import (
     failures,
     generator,
     images,
+    me,
+    members,
     models,
     nodes,
     novelty,
@@ -29,7 +31,9 @@ from edgeloop.loop.api import (
     projects,
     queue,
     standalone,
+    tokens,
     trainings,
+    users,
 )
 from edgeloop.loop.api.context import Parts, context_of, provide
 from edgeloop.loop.api.documented import DocumentedApp
@@ -171,8 +175,9 @@ def _add_middleware(app: FastAPI, settings: LoopSettings, door: Door, metrics: M
 
 def _add_routes(app: FastAPI) -> None:
     resources = (projects, images, trainings, models, nodes)
+    people = (account_routes, me, users, members, tokens)
     own = (annotations, bulk, conversions, deployments, queue)
-    fixed = (operations, account_routes, *own, *resources)
+    fixed = (operations, *people, *own, *resources)
     for resource in fixed:
         app.include_router(resource.router)
     for resource in resources:  # /api/{organization}/... would swallow the fixed paths

@@ -95,7 +95,7 @@ def check(
     if caller.is_device:
         raise _refusal_of_device(caller, right, address=address)
     role = role_at(caller.grants, address)
-    if role is None and address:
+    if role is None and address and not _has_role_below(caller, address):
         raise NotFound(unseen or f"There is no project {address}.")
     place = address or "the whole loop"
     raise Forbidden(
@@ -110,6 +110,16 @@ def check_account(caller: Caller, right: Right = Right.READ) -> None:
         raise _refusal_of_device(caller, right, address="")
 
 
+def check_person(caller: Caller) -> None:
+    """Let somebody pass who logged in with a password, and tokens that may administer the loop.
+
+    A token must not get itself more than was lent to it. Raises as ``check`` does.
+    """
+    check_account(caller)
+    if caller.token_id is not None and not caller.is_admin:
+        raise Forbidden("This takes a login with a username and its password: a token cannot.")
+
+
 def check_somewhere(caller: Caller, right: Right) -> None:
     """Let an account pass that has this right by a role in some place; raises as ``check``."""
     check_account(caller, right)
@@ -118,6 +128,11 @@ def check_somewhere(caller: Caller, right: Right) -> None:
             f"To {right} takes the role {LOWEST[right]} of a project: {caller.username} has it "
             "nowhere. An admin can change that with 'edgeloop user role'."
         )
+
+
+def _has_role_below(caller: Caller, address: str) -> bool:
+    """Whether the caller knows an organization by one of its projects."""
+    return any(place.startswith(f"{address}/") for place in caller.grants)
 
 
 def _suffices(role: Role | None, right: Right) -> bool:

@@ -3,7 +3,7 @@
 import uuid
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlalchemy import func, select
@@ -40,6 +40,15 @@ class Change:
     username: str | None = None
     is_admin: bool | None = None
     is_disabled: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PasswordChange:
+    """One's present password and the wanted one; ``token`` is that of the session that goes on."""
+
+    present: str = field(repr=False)
+    wanted: str = field(repr=False)
+    token: str = field(repr=False)
 
 
 async def ensure_admin(workspaces: Workspaces, password: str | None = None) -> str | None:
@@ -162,16 +171,28 @@ async def set_password(
     await sessions.end_all(workspaces, account_id, but=token)
 
 
-async def check_own_password(
-    workspaces: Workspaces, caller: Caller, password: str, *, origin: Origin
+async def replace_password(
+    workspaces: Workspaces, caller: Caller, account_id: str, *, password: str
 ) -> None:
-    """Whether it is the caller's own; raises as a login does."""
-    access.check_account(caller)
+    """Give an account a new password without the present one, for admins of the loop."""
+    access.check(caller, Right.ADMINISTER)
+    await set_password(workspaces, caller, account_id, password=password)
+
+
+async def change_password(
+    workspaces: Workspaces, caller: Caller, change: PasswordChange, *, origin: Origin
+) -> None:
+    """Give the caller's account a new password; its other sessions end.
+
+    Raises as a login does where the present password is wrong, and Forbidden for a token.
+    """
+    access.check_person(caller)
     async with workspaces.read() as workspace:
         row = await workspace.session.get(AccountRow, caller.account_id)
-    await sessions.check_password(
-        workspaces, row, password, username=caller.username, origin=origin
-    )
+    name = caller.username
+    await sessions.check_password(workspaces, row, change.present, username=name, origin=origin)
+    own = caller.account_id or ""
+    await set_password(workspaces, caller, own, password=change.wanted, token=change.token)
 
 
 async def reset_password(
@@ -207,9 +228,11 @@ async def _row(workspace: Workspace, account_id: str) -> AccountRow:
 
 
 async def _check_name(session: AsyncSession, username: str) -> None:
-    if not username or len(username) > MAX_USERNAME or not username.isprintable():
+    is_plain = username.isprintable() and "/" not in username and username == username.strip()
+    if not (username and is_plain and len(username) <= MAX_USERNAME):
         raise Unprocessable(
-            f"An account needs a username of up to {MAX_USERNAME} printable characters."
+            f"An account needs a username of up to {MAX_USERNAME} printable characters, without a "
+            "slash and without spaces around it."
         )
     if await named(session, username):
         raise Conflict(f"There is an account {username!r} already: choose another username.")

@@ -149,7 +149,8 @@ async def create(workspace: Workspace, new: NewProject) -> Project:
     the organization to open the project to devices (Unauthenticated, Forbidden).
     """
     await _check_creator(workspace, new)
-    _check_names(new)
+    check_organization(new.organization)
+    _check_name("a project", new.name)
     session = workspace.session
     condition = (ProjectRow.organization_id == new.organization, ProjectRow.name == new.name)
     if await session.scalar(select(ProjectRow.id).where(*condition)):
@@ -258,14 +259,16 @@ async def _with_categories(workspace: Workspace, rows: Sequence[ProjectRow]) -> 
     )
 
 
-def _check_names(new: NewProject) -> None:
-    for what, name in (("organization", new.organization), ("project", new.name)):
-        if not _SLUG.fullmatch(name):
-            raise Unprocessable(
-                f"{name!r} is no name for a{'n' * (what[0] == 'o')} {what}: use up to 64 of "
-                "a-z, 0-9, '-' and '_', a letter or digit first."
-            )
-    if new.organization in RESERVED_ORGANIZATIONS:
+def check_organization(name: str) -> None:
+    """Raises Unprocessable for what cannot be the name of an organization."""
+    _check_name("an organization", name)
+    if name in RESERVED_ORGANIZATIONS:
+        raise Unprocessable(f"The organization cannot be called {name!r}: choose another name.")
+
+
+def _check_name(what: str, name: str) -> None:
+    if not _SLUG.fullmatch(name):
         raise Unprocessable(
-            f"The organization cannot be called {new.organization!r}: choose another name."
+            f"{name!r} is no name for {what}: use up to 64 of a-z, 0-9, '-' and '_', a letter or "
+            "digit first."
         )

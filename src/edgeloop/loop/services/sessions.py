@@ -126,7 +126,7 @@ async def caller_of(
 
 async def listed(workspace: Workspace, token: str, *, lifetime: timedelta) -> Sequence[Session]:
     """The sessions of the caller that have not ended, the newest first."""
-    access.check_account(workspace.caller)
+    access.check_person(workspace.caller)
     query = (
         select(SessionRow)
         .where(
@@ -150,7 +150,7 @@ async def listed(workspace: Workspace, token: str, *, lifetime: timedelta) -> Se
 
 async def end(workspaces: Workspaces, caller: Caller, session_id: str) -> None:
     """End one of the caller's sessions; raises NotFound."""
-    access.check_account(caller)
+    access.check_person(caller)
     async with workspaces.read() as workspace:
         query = select(SessionRow).where(SessionRow.account_id == caller.account_id)
         rows = (await workspace.session.scalars(query)).all()

@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import delete, select, update
 
-from edgeloop.errors import EdgeloopError, Forbidden, NotFound, Unauthenticated, Unprocessable
+from edgeloop.errors import EdgeloopError, NotFound, Unauthenticated, Unprocessable
 from edgeloop.loop.db.tables import AccountRow, MembershipRow, ProjectRow, TokenRow
 from edgeloop.loop.services import access, grants, projects
 from edgeloop.loop.services.access import Right
@@ -58,14 +58,12 @@ class MadeToken:
 
 
 async def create(workspace: Workspace, new: NewToken) -> MadeToken:
-    """Make a token for the caller, who must have logged in: no token makes another one.
+    """Make a token for the caller.
 
     Raises Unprocessable, NotFound for a project that the caller does not see, and Forbidden.
     """
     caller = workspace.caller
-    access.check_account(caller)
-    if caller.token_id is not None:
-        raise Forbidden("A token cannot make another one: log in with a username and a password.")
+    access.check_person(caller)
     _check(new, now=workspace.clock())
     project_id = await _project_id(workspace, new.project) if new.project else None
     secret = PREFIX + secrets.token_urlsafe(32)
@@ -93,7 +91,7 @@ async def listed(
     Those that have expired are among them. Raises Forbidden.
     """
     caller = workspace.caller
-    access.check_account(caller)
+    access.check_person(caller)
     if account_id not in (None, caller.account_id):
         access.check(caller, Right.ADMINISTER)
     query = (
@@ -111,8 +109,13 @@ async def listed(
 
 
 async def revoke(workspaces: Workspaces, caller: Caller, token_id: str) -> None:
-    """End a token for good: the caller's or, for admins, anybody's. Raises NotFound."""
+    """End a token for good: the caller's or, for admins, anybody's. Raises NotFound.
+
+    A token may end itself.
+    """
     access.check_account(caller)
+    if caller.token_id != token_id:
+        access.check_person(caller)
     async with workspaces.write(caller) as workspace:
         row = await workspace.session.get(TokenRow, token_id)
         is_admin = access.may(caller, Right.ADMINISTER)
