@@ -32,10 +32,15 @@ class FleetInHand:
     connected: set[str] = field(default_factory=set)
     sent: list[tuple[Any, ...]] = field(default_factory=list)
     answers: dict[str, Exception] = field(default_factory=dict)
+    callers: dict[str, Caller] = field(default_factory=dict)
 
     def is_connected(self, node_id: str) -> bool:
         """Whether the test says so."""
         return node_id in self.connected
+
+    def caller_of(self, node_id: str) -> Caller:
+        """Whom the test says, else somebody who may do everything."""
+        return self.callers.get(node_id, PERSON)
 
     async def send(self, node_id: str, command: str, *arguments: Any) -> Any:
         """Keep the command, then raise what the test wants for it."""

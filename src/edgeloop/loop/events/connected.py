@@ -9,6 +9,7 @@ import socketio
 from socketio.packet import Packet
 
 from edgeloop.errors import Conflict, InputError, NotFound, Overloaded, Unprocessable
+from edgeloop.loop.services.workspace import Caller
 from edgeloop.protocol import events
 from edgeloop.protocol.payloads.nodes import AcknowledgementPayload
 from edgeloop.protocol.payloads.parsing import check_portable
@@ -26,6 +27,7 @@ class ConnectedNodes:
         self.server = socketio.AsyncServer(async_mode="asgi", serializer=PlainPacket)
         self._answer_within_s = answer_within_s
         self._sockets: dict[str, str] = {}
+        self._callers: dict[str, Caller] = {}
         self._awaited: dict[asyncio.Future[Any], str] = {}
         self._is_closed = False
         self._look_again: Callable[[], Awaitable[None]] = _nobody
@@ -41,6 +43,10 @@ class ConnectedNodes:
     def is_connected(self, node_id: str) -> bool:
         """Whether the node has a live connection."""
         return node_id in self._sockets
+
+    def caller_of(self, node_id: str) -> Caller:
+        """Who sent the node's latest report; nobody where it is not connected."""
+        return self._callers.get(self._sockets.get(node_id, ""), Caller())
 
     async def send(self, node_id: str, command: str, *arguments: Any) -> Any:
         """Send a command to one socket of a node; returns the payload of its answer.
@@ -64,6 +70,10 @@ class ConnectedNodes:
             self._is_closed = True
             await self.server.shutdown()
 
+    def admit(self, socket: str, caller: Caller) -> None:
+        """A socket is open, and this is who speaks by it."""
+        self._callers[socket] = caller
+
     def bind(self, node_id: str, socket: str) -> None:
         """From now on the node is reached by this socket."""
         self._sockets[node_id] = socket
@@ -71,6 +81,7 @@ class ConnectedNodes:
     def drop(self, socket: str) -> None:
         """The socket is gone, and with it the answers that it owes."""
         self._sockets = {node: sid for node, sid in self._sockets.items() if sid != socket}
+        self._callers.pop(socket, None)
         for answer, owing in self._awaited.items():
             if owing == socket and not answer.done():
                 answer.set_exception(Overloaded("The connection is lost: wait and repeat."))

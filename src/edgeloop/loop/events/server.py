@@ -81,6 +81,7 @@ class FleetServer:
         except EdgeloopError as error:
             raise Refusal(str(error)) from error
         self._lines[socket] = _Line(connection, speaker, self._workspaces.clock())
+        self._nodes.admit(socket, speaker.caller)
 
     async def _look_again(self) -> None:
         for socket in list(self._lines):
@@ -101,6 +102,7 @@ class FleetServer:
         line = replace(line, speaker=speaker, seen=self._workspaces.clock())
         if socket in self._lines:
             self._lines[socket] = line
+            self._nodes.admit(socket, speaker.caller)
         return line
 
     async def _admitted(self, socket: str, connection: HTTPConnection) -> Speaker:

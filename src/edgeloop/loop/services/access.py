@@ -80,6 +80,16 @@ def may(caller: Caller, right: Right, *, address: str = "", is_open: bool = Fals
     return lent or is_open or caller.is_local
 
 
+def may_together(caller: Caller, other: Caller, right: Right) -> bool:
+    """Whether there is a place where both have this right by a role."""
+    places = {*caller.grants, *other.grants}
+    return any(
+        _suffices(role_at(caller.grants, place), right)
+        and _suffices(role_at(other.grants, place), right)
+        for place in places
+    )
+
+
 def check(
     caller: Caller, right: Right, *, address: str = "", is_open: bool = False, unseen: str = ""
 ) -> None:

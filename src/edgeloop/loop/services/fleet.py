@@ -1,8 +1,11 @@
 """What services ask of the connected nodes."""
 
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from edgeloop.errors import NotFound
+
+if TYPE_CHECKING:
+    from edgeloop.loop.services.workspace import Caller
 
 
 class Fleet(Protocol):
@@ -10,6 +13,10 @@ class Fleet(Protocol):
 
     def is_connected(self, node_id: str) -> bool:
         """Whether the node has a live connection."""
+        ...
+
+    def caller_of(self, node_id: str) -> "Caller":
+        """Who a connected node logged in as; nobody where it is not connected."""
         ...
 
     async def send(self, node_id: str, command: str, *arguments: Any) -> Any:
@@ -35,6 +42,10 @@ class NoFleet:
     def is_connected(self, node_id: str) -> bool:
         """Never."""
         return False
+
+    def caller_of(self, node_id: str) -> "Caller":
+        """Raises NotFound."""
+        raise NotFound(f"The node {node_id} is not connected.")
 
     async def send(self, node_id: str, command: str, *arguments: Any) -> Any:
         """Raises NotFound."""

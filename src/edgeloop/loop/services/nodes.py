@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, and_, false, or_, select
 
-from edgeloop.errors import Conflict
+from edgeloop.errors import Conflict, Forbidden
 from edgeloop.loop.db.tables import NodeRow, ProjectRow, TrainingRow
 from edgeloop.loop.services import access, projects
 from edgeloop.loop.services.access import Right
@@ -135,16 +135,26 @@ async def remember(workspace: Workspace, report: Report) -> NodeRow:
 
 
 async def known(workspace: Workspace, node_id: str, *, right: Right) -> NodeRow:
-    """A node for someone with this right in its project, or anywhere where it works for none.
+    """A node for someone with this right in its project.
 
-    Raises NotFound, Unauthenticated, Forbidden.
+    One that works for none at the moment: where both the caller and the account that it logged in
+    with have the right. Raises NotFound, Unauthenticated, Forbidden.
     """
     node = await workspace.session.get(NodeRow, node_id)
     if node is not None and node.project_id is None:
         access.check_somewhere(workspace.caller, right)
+        _check_common(workspace, node, right)
         return node
     unseen = f"No node {node_id} was ever heard from."
     return await projects.owned(workspace, node, right=right, unseen=unseen)
+
+
+def _check_common(workspace: Workspace, node: NodeRow, right: Right) -> None:
+    caller, fleet = workspace.caller, workspace.fleet
+    if access.may(caller, right) or not fleet.is_connected(node.id):
+        return
+    if not access.may_together(caller, fleet.caller_of(node.id), right):
+        raise Forbidden(f"The node {node.name or node.id} works for none of your projects.")
 
 
 async def get(workspace: Workspace, node_id: str) -> KnownNode:

@@ -45,7 +45,8 @@ async def matches(workspace: Workspace, *, avoid: Collection[str] = ()) -> Seque
     needs = await offers.needs(workspace, waiting)
     found = []
     for training in waiting:
-        trainer = next(_fitting(free, training, needs[training.id]), None)
+        may = [node for node in free if await _may_do(workspace, node, training)]
+        trainer = next(_fitting(may, training, needs[training.id]), None)
         if trainer is not None:
             free.remove(trainer)
             found.append(Match(training.id, trainer.id))
@@ -64,16 +65,14 @@ async def listed(workspace: Workspace) -> Sequence[Waiting]:
         for project in await workspace.session.scalars(query)
     }
     online = [node for node in trainers if nodes.is_online(workspace, node)]
-    return [
-        Waiting(
-            training,
-            seen[training.project_id],
-            position,
-            _reason(training, needs[training.id], trainers=trainers, online=online),
-        )
-        for position, training in enumerate(waiting, 1)
-        if training.project_id in seen
-    ]
+    found = []
+    for position, training in enumerate(waiting, 1):
+        if training.project_id in seen:
+            may = [node for node in online if await _may_do(workspace, node, training)]
+            crew = _Crew(trainers, online, may)
+            reason = _reason(training, needs[training.id], crew)
+            found.append(Waiting(training, seen[training.project_id], position, reason))
+    return found
 
 
 async def move(workspace: Workspace, training_id: str, *, before: str | None) -> None:
@@ -145,17 +144,26 @@ def _fitting(free: Iterable[NodeRow], training: TrainingRow, need: Need) -> Iter
             yield trainer
 
 
-def _reason(
-    training: TrainingRow, need: Need, *, trainers: Sequence[NodeRow], online: Sequence[NodeRow]
-) -> str:
+@dataclass(frozen=True, slots=True)
+class _Crew:
+    """All trainers, those that are online, and of them those whose account may do a training."""
+
+    known: Sequence[NodeRow]
+    online: Sequence[NodeRow]
+    may: Sequence[NodeRow]
+
+
+def _reason(training: TrainingRow, need: Need, crew: _Crew) -> str:
     wanted = training.wanted_trainer_id
     if wanted:
-        name = next((node.name for node in trainers if node.id == wanted), wanted)
-        if wanted not in [node.id for node in online]:
+        name = next((node.name for node in crew.known if node.id == wanted), wanted)
+        if wanted not in [node.id for node in crew.online]:
             return f"The trainer {name} is offline."
-    asked = [node for node in online if wanted in (None, node.id)]
-    if not asked:
+    if not crew.online:
         return "No trainer is online."
+    asked = [node for node in crew.may if wanted in (None, node.id)]
+    if not asked:
+        return "No trainer that is online logged in as a manager of the project."
     missing = [offers.lacks(node, need, is_chosen=wanted is not None) for node in asked]
     if all(missing):
         return f"No trainer that is online offers {missing[0]}."
@@ -171,9 +179,21 @@ async def _in_order(workspace: Workspace) -> list[TrainingRow]:
 
 
 async def _may_train(workspace: Workspace, training: TrainingRow) -> bool:
-    project = await workspace.session.get_one(ProjectRow, training.project_id)
-    address = f"{project.organization_id}/{project.name}"
+    address = await _address(workspace, training)
     return access.may(workspace.caller, Right.TRAIN, address=address)
+
+
+async def _may_do(workspace: Workspace, trainer: NodeRow, training: TrainingRow) -> bool:
+    """Whether the account that the trainer logged in with may run trainings of that project."""
+    if not workspace.fleet.is_connected(trainer.id):
+        return True  # it is asked when it is back
+    caller = workspace.fleet.caller_of(trainer.id)
+    return access.may(caller, Right.TRAIN, address=await _address(workspace, training))
+
+
+async def _address(workspace: Workspace, training: TrainingRow) -> str:
+    project = await workspace.session.get_one(ProjectRow, training.project_id)
+    return f"{project.organization_id}/{project.name}"
 
 
 async def _trainers(workspace: Workspace) -> Sequence[NodeRow]:
