@@ -48,6 +48,7 @@ from edgeloop.loop.dispatch import Dispatcher
 from edgeloop.loop.events import ConnectedNodes, FleetServer
 from edgeloop.loop.folder import keep_password, own_folder, sweep
 from edgeloop.loop.services import accounts, files, permanent
+from edgeloop.loop.services.throttles import Rate
 from edgeloop.loop.services.workspace import Caller, Workspaces
 from edgeloop.loop.settings import LoopSettings
 from edgeloop.loop.storage import FolderStorage
@@ -109,7 +110,8 @@ def create_app(
         redoc_url=None,
         redirect_slashes=False,
     )
-    provide(app, Parts(workspaces, settings, on_training=dispatcher.wake))
+    uploads = Rate(per_minute=settings.device_uploads_per_minute)
+    provide(app, Parts(workspaces, settings, on_training=dispatcher.wake, uploads=uploads))
     operations.provide(app, kept)
     app.state.ending = Ending(door, dispatcher)
     _add_middleware(app, settings, door, kept.metrics)

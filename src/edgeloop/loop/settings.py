@@ -46,6 +46,9 @@ class LoopSettings(BaseSettings):
     """Whether an empty login is answered, as newer published detectors want it; it lends nothing.
     """
 
+    device_uploads_per_minute: int = Field(default=1200, ge=0)
+    """How often an address may upload without a login; 0: as often as it likes."""
+
     max_upload_bytes: int = Field(default=512 * 1024 * 1024, ge=1024)
     """The largest request."""
 

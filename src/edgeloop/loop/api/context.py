@@ -3,7 +3,7 @@
 import ipaddress
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Annotated
 
@@ -12,6 +12,7 @@ from starlette.requests import HTTPConnection
 
 from edgeloop.loop.services import sessions, tokens
 from edgeloop.loop.services.sessions import Origin
+from edgeloop.loop.services.throttles import Rate
 from edgeloop.loop.services.workspace import Caller, Workspace, Workspaces
 from edgeloop.loop.settings import LoopSettings
 
@@ -36,11 +37,13 @@ class Parts:
     """The parts of a running loop that its routes use.
 
     ``on_training`` is to be called when a training waits for something: a trainer, or its end.
+    ``uploads`` bounds what devices without a login send.
     """
 
     workspaces: Workspaces
     settings: LoopSettings
     on_training: Callable[[], None]
+    uploads: Rate = field(default_factory=lambda: Rate(per_minute=0))
 
     @property
     def session_lifetime(self) -> timedelta:
@@ -64,6 +67,15 @@ class Context:
         """A workspace of the caller; what changed is kept when the block ends."""
         return self.parts.workspaces.write(self.caller)
 
+    def count_upload(self) -> None:
+        """Somebody uploads; raises RateLimited for a device of another host that does it too often.
+
+        Who shows a login or a token is not counted.
+        """
+        caller = self.caller
+        if caller.is_device and not caller.is_local and caller.token_id is None:
+            self.parts.uploads.take(caller.peer, now=self.parts.workspaces.clock())
+
 
 def provide(app: FastAPI, parts: Parts) -> None:
     """Let the routes of ``app`` work with these parts."""
@@ -79,16 +91,12 @@ async def context_of(connection: HTTPConnection) -> Context:
     token = connection.cookies.get(COOKIE, "")
     scheme, _, secret = connection.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer":
-        caller = await tokens.caller_of(
-            parts.workspaces, secret.strip(), is_local=is_local(connection)
-        )
+        caller = await tokens.caller_of(parts.workspaces, secret.strip())
     else:
-        caller = await sessions.caller_of(
-            parts.workspaces,
-            token,
-            lifetime=parts.session_lifetime,
-            is_local=is_local(connection),
-        )
+        lifetime = parts.session_lifetime
+        caller = await sessions.caller_of(parts.workspaces, token, lifetime=lifetime)
+    peer = origin_of(connection).address
+    caller = replace(caller, is_local=is_local(connection), peer=peer)
     connection.state.account = caller.username  # for the log
     return Context(parts, caller, token)
 

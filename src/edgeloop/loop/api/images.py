@@ -140,6 +140,7 @@ async def upload(asking: Asking, request: Request, organization: str, name: str)
         project = await projects.by_names(
             workspace, organization, name=name, right=Right.UPLOAD_IMAGES
         )
+    asking.count_upload()
     async with uploads_of(request, asking.parts) as pairs:
         receipts = await uploads.receive(
             asking.parts.workspaces, asking.caller, project, pairs=pairs

@@ -3,15 +3,12 @@
 A service that is given a ``Project`` trusts that it was asked for with the right that it takes.
 """
 
-import logging
 from collections.abc import Mapping
 from enum import StrEnum
 
 from edgeloop.errors import Forbidden, NotFound, Unauthenticated
 from edgeloop.loop.services.workspace import Caller
 from edgeloop.types import ROLES, Role
-
-log = logging.getLogger(__name__)
 
 
 class Right(StrEnum):
@@ -154,14 +151,8 @@ def _refusal_of_device(
 ) -> Forbidden | Unauthenticated:
     error = Forbidden if caller.has_session else Unauthenticated
     if right in DEVICE_RIGHTS and address:
-        return error(_closed(right, address))
+        return error(
+            f"The project {address} is not open to devices, so nobody may {right} without a login: "
+            f"log in, set LOOP_TOKEN, or open it with 'edgeloop project open {address}'."
+        )
     return error(f"To {right} takes an account: log in with a username and its password.")
-
-
-def _closed(right: Right, address: str) -> str:
-    refusal = (
-        f"The project {address} is not open to devices, so nobody may {right} without a login: "
-        f"log in, or open it with 'edgeloop project open {address}'."
-    )
-    log.warning(refusal)
-    return refusal

@@ -9,7 +9,7 @@ from typing import Protocol, TypeVar, get_args
 
 from sqlalchemy import ColumnElement, func, or_, select, true, tuple_
 
-from edgeloop.errors import Conflict, Forbidden, NotFound, Unprocessable
+from edgeloop.errors import Conflict, Forbidden, NotFound, Unauthenticated, Unprocessable
 from edgeloop.loop.db.tables import ImageRow, OrganizationRow, ProjectRow
 from edgeloop.loop.services import access, categories
 from edgeloop.loop.services.access import Right
@@ -94,10 +94,23 @@ async def by_names(
     condition = (ProjectRow.organization_id == organization, ProjectRow.name == name)
     row = await workspace.session.scalar(select(ProjectRow).where(*condition))
     is_open = row is not None and row.open_to_devices
-    access.check(workspace.caller, right, address=f"{organization}/{name}", is_open=is_open)
+    address = f"{organization}/{name}"
+    try:
+        access.check(workspace.caller, right, address=address, is_open=is_open)
+    except (Unauthenticated, Forbidden):
+        if row is not None:
+            _note_refusal(workspace, address, right)
+        raise
     if row is None:
         raise NotFound(f"There is no project {organization}/{name}.")
     return (await _with_categories(workspace, [row]))[0]
+
+
+def _note_refusal(workspace: Workspace, address: str, right: Right) -> None:
+    caller = workspace.caller
+    if caller.is_device and right in access.DEVICE_RIGHTS:
+        now = workspace.clock()
+        workspace.refusals.note(address, peer=caller.peer, wanted=right, now=now)
 
 
 async def by_id(workspace: Workspace, project_id: str, *, right: Right = Right.READ) -> Project:
@@ -183,6 +196,7 @@ async def update(workspace: Workspace, project_id: str, change: ProjectChange) -
         await _row(workspace, project_id, right=Right.ADMINISTER)
     if change.open_to_devices is not None:
         row.open_to_devices = change.open_to_devices
+        workspace.refusals.forget(f"{row.organization_id}/{row.name}")
     if change.has_val_split is not None:
         row.has_val_split = change.has_val_split
     if change.wanted_formats is not None:

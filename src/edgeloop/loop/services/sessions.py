@@ -102,24 +102,21 @@ async def log_out(workspaces: Workspaces, token: str) -> None:
         await _end(workspaces, SessionRow.token_hash == _hash_of(token))
 
 
-async def caller_of(
-    workspaces: Workspaces, token: str, *, lifetime: timedelta, is_local: bool = False
-) -> Caller:
+async def caller_of(workspaces: Workspaces, token: str, *, lifetime: timedelta) -> Caller:
     """Who holds this token; an unknown or expired one counts as none. Prolongs the session."""
     if token.startswith(_OF_DEVICE):
-        return Caller(is_local=is_local, has_session=True)
+        return Caller(has_session=True)
     rows = await _rows_of(workspaces, token) if token else []
     if not rows:
-        return Caller(is_local=is_local)
+        return Caller()
     login, account = rows[0].SessionRow, rows[0].AccountRow
     if account.is_disabled or login.last_seen + lifetime < workspaces.clock():
-        return Caller(is_local=is_local)
+        return Caller()
     await _touch(workspaces, login.token_hash, last_seen=login.last_seen)
     return Caller(
         account_id=account.id,
         username=account.username,
         grants=grants.of_account(account, [(row.MembershipRow, row.project) for row in rows]),
-        is_local=is_local,
         has_session=True,
     )
 

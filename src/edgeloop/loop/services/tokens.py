@@ -125,7 +125,7 @@ async def revoke(workspaces: Workspaces, caller: Caller, token_id: str) -> None:
     await workspaces.fleet.look_again()
 
 
-async def caller_of(workspaces: Workspaces, secret: str, *, is_local: bool = False) -> Caller:
+async def caller_of(workspaces: Workspaces, secret: str) -> Caller:
     """Who shows this token; raises Unauthenticated for one that is unknown or has ended."""
     rows = await _rows_of(workspaces, secret)
     now = workspaces.clock()
@@ -142,10 +142,10 @@ async def caller_of(workspaces: Workspaces, secret: str, *, is_local: bool = Fal
         async with workspaces.read() as workspace:
             project = await workspace.session.get_one(ProjectRow, token.project_id)
         held = grants.within(held, f"{project.organization_id}/{project.name}")
-    return _caller(token, account, held, is_local=is_local)
+    return _caller(token, account, held)
 
 
-def _caller(token: TokenRow, account: AccountRow, held: Grants, *, is_local: bool) -> Caller:
+def _caller(token: TokenRow, account: AccountRow, held: Grants) -> Caller:
     roles = [role for role in ROLES if role in token.scopes]
     nothing: Grants = {}
     return Caller(
@@ -154,7 +154,6 @@ def _caller(token: TokenRow, account: AccountRow, held: Grants, *, is_local: boo
         grants=grants.capped(held, roles[-1]) if roles else nothing,
         device_grants=held if DEVICE in token.scopes else nothing,
         token_id=token.id,
-        is_local=is_local,
         has_session=True,
     )
 

@@ -11,6 +11,7 @@ from edgeloop.loop.db.session import Database
 from edgeloop.loop.services.fleet import Fleet
 from edgeloop.loop.services.holders import Holders
 from edgeloop.loop.services.passwords import Passwords
+from edgeloop.loop.services.refusals import Refusals
 from edgeloop.loop.services.throttles import LoginGuard
 from edgeloop.loop.storage import ObjectStorage
 from edgeloop.types import Role
@@ -23,7 +24,7 @@ class Caller:
     ``grants`` are roles by address: ``""`` is the whole loop, then ORGANIZATION and
     ORGANIZATION/PROJECT. ``device_grants``: those of which a token lends what devices do.
     ``token_id``: the API token that speaks for it. ``has_session``: logged in, a device that did it
-    without credentials included. ``is_local``: a program on the same host.
+    without credentials included. ``is_local``: a program on the same host. ``peer``: its address.
     """
 
     account_id: str | None = None
@@ -32,6 +33,7 @@ class Caller:
     device_grants: Mapping[str, Role] = field(default_factory=dict)
     token_id: str | None = None
     is_local: bool = False
+    peer: str = ""
     has_session: bool = False
 
     @property
@@ -54,6 +56,7 @@ class Workspace:
     fleet: Fleet
     clock: Callable[[], datetime]
     caller: Caller
+    refusals: Refusals = field(default_factory=Refusals)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +70,7 @@ class Workspaces:
     holders: Holders = field(default_factory=Holders)
     passwords: Passwords = field(default_factory=Passwords)
     logins: LoginGuard = field(default_factory=LoginGuard)
+    refusals: Refusals = field(default_factory=Refusals)
 
     @contextlib.asynccontextmanager
     async def read(self, caller: Caller | None = None) -> AsyncIterator[Workspace]:
@@ -82,4 +86,6 @@ class Workspaces:
 
     def _workspace(self, session: AsyncSession, caller: Caller | None) -> Workspace:
         asking = caller or Caller(username="edgeloop", grants={"": "admin"})
-        return Workspace(session, self.storage, self.fleet, self.clock, asking)
+        return Workspace(
+            session, self.storage, self.fleet, self.clock, asking, refusals=self.refusals
+        )

@@ -16,6 +16,7 @@ from edgeloop.loop.services.projects import Project
 from edgeloop.loop.services.workspace import Workspace
 from edgeloop.loop.ui.frame import project_path, project_title
 from edgeloop.loop.ui.pictures import legend, picture
+from edgeloop.loop.ui.refusals import show_refusals
 from edgeloop.loop.ui.visits import Visit, visited
 from edgeloop.loop.ui.widgets import Link, Text, badge, block, empty
 from edgeloop.types import Detections, ImageState
@@ -69,9 +70,11 @@ async def images_page(
         which = ImageFilter(_state(asked.state, counts), tags=(asked.tag,) if asked.tag else ())
         page = _Page(project, counts, which, (), {})
         page = await _load(workspace, page, after=asked.after or None)
+        refused = workspace.refusals.of(project.address, now=visit.now)
     total = sum(counts.values()) - counts["trash"]
     figures = {"Images": total, "Trainings": None, "Models": None}
     project_title(organization, name, place="Images", figures=figures)
+    show_refusals(refused, now=visit.now)
     _states(page)
     if not page.images:
         _say_why_empty(page)

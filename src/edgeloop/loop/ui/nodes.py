@@ -1,13 +1,15 @@
 """The page of all nodes: who is there, and how they are."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from edgeloop.loop.services import nodes
 from edgeloop.loop.services.nodes import KnownNode
+from edgeloop.loop.services.refusals import Refusal
 from edgeloop.loop.ui.frame import project_path
+from edgeloop.loop.ui.refusals import seen_refusals, show_refusals
 from edgeloop.loop.ui.visits import Visit, visited
 from edgeloop.loop.ui.widgets import (
     NOTHING,
@@ -54,27 +56,30 @@ async def nodes_page(visit: Visit) -> None:
         Text("Nodes", tag="h1")
         here = Text("", "el-muted")
     place = block("el-stack")
-    shown: list[tuple[_Line, ...]] = []
+    shown: list[tuple[tuple[_Line, ...], Sequence[Refusal]]] = []
 
     async def refresh(visit: Visit) -> None:
-        lines = await _load(visit)
-        if shown == [lines]:
+        lines, refused = await _load(visit)
+        if shown == [(lines, refused)]:
             return
-        shown[:] = [lines]
+        shown[:] = [(lines, refused)]
         here.text = f"{sum(line.is_online for line in lines)} of {len(lines)} online"
         place.clear()
         with place:
+            show_refusals(refused, now=visit.now)
             _show(lines)
 
     await refresh(visit)
     visit.every(REFRESH_S, refresh)
 
 
-async def _load(visit: Visit) -> tuple[_Line, ...]:
+async def _load(visit: Visit) -> tuple[tuple[_Line, ...], Sequence[Refusal]]:
     async with visit.read() as workspace:
         found = await nodes.list_by_id(workspace, limit=SHOWN)
+        refused = seen_refusals(workspace)
     lines = [_line(node, visit.now) for node in found]
-    return tuple(sorted(lines, key=lambda line: (not line.is_online, line.kind, line.name)))
+    shown = sorted(lines, key=lambda line: (not line.is_online, line.kind, line.name))
+    return tuple(shown), refused
 
 
 def _line(node: KnownNode, now: datetime) -> _Line:
