@@ -23,7 +23,10 @@ _DOWNLOAD_TIMEOUT = httpx.Timeout(60.0, read=120.0)
 
 
 class AsyncLoopClient:
-    """Sends calls to a loop; logs in when one needs it, and again when the session has ended."""
+    """Sends calls to a loop; logs in when one needs it, and again when the session has ended.
+
+    With a token it sends that and never logs in.
+    """
 
     def __init__(
         self, settings: ClientSettings, *, transport: httpx.AsyncBaseTransport | None = None
@@ -46,12 +49,15 @@ class AsyncLoopClient:
         await self._http.aclose()
 
     @property
-    def cookie_header(self) -> str:
-        """The session's cookie for other connections of this node; empty before a login."""
-        return "; ".join(f"{name}={value}" for name, value in self._http.cookies.items())
+    def login_headers(self) -> dict[str, str]:
+        """What tells other connections of this node who asks; empty before a login."""
+        cookie = _cookie_of(self._http)
+        return _token_header(self.settings) or ({"Cookie": cookie} if cookie else {})
 
     async def log_in(self) -> None:
-        """Begin a new session; raises Unauthenticated."""
+        """Begin a new session, if there is no token; raises Unauthenticated."""
+        if _token_header(self.settings):
+            return
         self._http.cookies.clear()
         call = _login(self.settings)
         with _asked_by(self.settings):
@@ -59,9 +65,12 @@ class AsyncLoopClient:
 
     async def send(self, call: Call[T]) -> T:
         """Send ``call`` and return its parsed answer; raises EdgeloopError."""
+        if _token_header(self.settings):
+            with _asked_by(self.settings):
+                return result_of(call, await self._exchange(call))
         if call.login and not self._http.cookies:
             await self._log_in_once(instead_of="")
-        cookie = self.cookie_header
+        cookie = _cookie_of(self._http)
         response = await self._exchange(call)
         if response.status_code == httpx.codes.UNAUTHORIZED and call.login:
             await self._log_in_once(instead_of=cookie)
@@ -84,7 +93,7 @@ class AsyncLoopClient:
 
     async def _log_in_once(self, *, instead_of: str) -> None:
         async with self._login_lock:
-            if self.cookie_header in ("", instead_of):
+            if _cookie_of(self._http) in ("", instead_of):
                 await self.log_in()
 
     async def _exchange(self, call: Call[T]) -> httpx.Response:
@@ -115,7 +124,9 @@ class LoopClient:
         self._http.close()
 
     def log_in(self) -> None:
-        """Begin a new session; raises Unauthenticated."""
+        """Begin a new session, if there is no token; raises Unauthenticated."""
+        if _token_header(self.settings):
+            return
         self._http.cookies.clear()
         call = _login(self.settings)
         with _asked_by(self.settings):
@@ -123,22 +134,21 @@ class LoopClient:
 
     def send(self, call: Call[T]) -> T:
         """Send ``call`` and return its parsed answer; raises EdgeloopError."""
+        if _token_header(self.settings):
+            with _asked_by(self.settings):
+                return result_of(call, self._exchange(call))
         if call.login and not self._http.cookies:
             self._log_in_once(instead_of="")
-        cookie = self._cookie
+        cookie = _cookie_of(self._http)
         response = self._exchange(call)
         if response.status_code == httpx.codes.UNAUTHORIZED and call.login:
             self._log_in_once(instead_of=cookie)
             response = self._exchange(call)
         return result_of(call, response)
 
-    @property
-    def _cookie(self) -> str:
-        return "; ".join(f"{name}={value}" for name, value in self._http.cookies.items())
-
     def _log_in_once(self, *, instead_of: str) -> None:
         with self._login_lock:
-            if self._cookie in ("", instead_of):
+            if _cookie_of(self._http) in ("", instead_of):
                 self.log_in()
 
     def _exchange(self, call: Call[T]) -> httpx.Response:
@@ -154,7 +164,17 @@ def _client_options(settings: ClientSettings) -> dict[str, Any]:
         except OSError as error:
             message = f"LOOP_SSL_CERT_PATH {settings.ssl_cert_path} is no certificate ({error})."
             raise ConfigError(message) from error
-    return {"base_url": _url(settings), "verify": verify, "timeout": 60.0}
+    headers = _token_header(settings)
+    return {"base_url": _url(settings), "verify": verify, "timeout": 60.0, "headers": headers}
+
+
+def _token_header(settings: ClientSettings) -> dict[str, str]:
+    token = settings.loop_token.get_secret_value()
+    return {"Authorization": f"Bearer {token}"} if token else {}
+
+
+def _cookie_of(http: httpx.AsyncClient | httpx.Client) -> str:
+    return "; ".join(f"{name}={value}" for name, value in http.cookies.items())
 
 
 def _url(settings: ClientSettings) -> httpx.URL:
@@ -214,8 +234,8 @@ def _asked_by(settings: ClientSettings) -> Iterator[None]:
     try:
         yield
     except Unauthenticated as error:
-        who = settings.login_name or "nobody: set LOOP_USERNAME and LOOP_PASSWORD"
-        raise Unauthenticated(f"{error} (Asked {settings.base_url} as {who}.)") from error
+        asked = f"(Asked {settings.base_url} as {settings.asker}.)"
+        raise Unauthenticated(f"{error} {asked}") from error
 
 
 async def _store(response: httpx.Response, target: Path) -> None:

@@ -119,8 +119,8 @@ class LoopSession:
     async def _stay_connected(self) -> None:
         async with AsyncLoopClient(self._settings) as client:
             await client.log_in()
-            cookie = client.cookie_header
-        async with _connections(self._settings, self._headers(cookie)) as http:
+            login = client.login_headers
+        async with _connections(self._settings, self._headers(login)) as http:
             socket = socketio.AsyncClient(
                 reconnection=False,
                 handle_sigint=False,
@@ -146,7 +146,7 @@ class LoopSession:
             )
         except _BROKEN as error:
             where = f"{self._settings.base_url}{routes.SOCKET}"
-            advice = "" if self._settings.login_name else " Set LOOP_USERNAME and LOOP_PASSWORD."
+            advice = "" if self._settings.is_known else " Set LOOP_USERNAME and LOOP_PASSWORD."
             message = f"{where} does not accept this {self._node_type} ({error}).{advice}"
             raise LoopUnreachable(message) from error
         _go_on_unless_cancelled()
@@ -195,12 +195,12 @@ class LoopSession:
         log.debug("Socket closed: %s", reason)
         self._dropped.set()
 
-    def _headers(self, cookie: str) -> dict[str, str]:
+    def _headers(self, login: Mapping[str, str]) -> dict[str, str]:
         return {
             "organization": self._settings.organization,
             "project": self._settings.project,
             "nodeType": self._node_type,
-            **({"Cookie": cookie} if cookie else {}),
+            **login,
         }
 
 

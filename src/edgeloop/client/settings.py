@@ -36,6 +36,9 @@ class ClientSettings(BaseSettings):
     password: SecretStr = Field(default=SecretStr(""), validation_alias=_variable("password"))
     """Better set as a variable: flags are seen by other users of the machine."""
 
+    loop_token: SecretStr = SecretStr("")  # as long as its variable: TOKEN is somebody else's
+    """An API token (el_...), shown instead of logging in; wins over username and password."""
+
     organization: str = Field(default="", validation_alias=_variable("organization"))
     """A detector's organization."""
 
@@ -51,6 +54,18 @@ class ClientSettings(BaseSettings):
         return self.username if self.password.get_secret_value() else ""
 
     @property
+    def is_known(self) -> bool:
+        """Whether the loop is told who asks: by a token, or by username and password."""
+        return bool(self.loop_token.get_secret_value() or self.login_name)
+
+    @property
+    def asker(self) -> str:
+        """Who asks, in words for people."""
+        if self.loop_token.get_secret_value():
+            return "the holder of LOOP_TOKEN"
+        return self.login_name or "nobody: set LOOP_USERNAME and LOOP_PASSWORD, or LOOP_TOKEN"
+
+    @property
     def base_url(self) -> str:
         """The loop's URL, with its scheme and without a slash at the end."""
         host = self.host.rstrip("/")
@@ -62,12 +77,13 @@ class ClientSettings(BaseSettings):
 def child_environment(settings: ClientSettings, **more: str) -> dict[str, str]:
     """This process's environment for a child that shall use ``settings``, and ``more``."""
     names = {"HOST", "USERNAME", "PASSWORD", "ORGANIZATION", "PROJECT"}
-    names |= {f"LOOP_{name}" for name in names}
+    names |= {f"LOOP_{name}" for name in names} | {"LOOP_TOKEN"}
     kept = {name: value for name, value in os.environ.items() if name not in names}
     wanted = {
         "LOOP_HOST": settings.host,
         "LOOP_USERNAME": settings.username,
         "LOOP_PASSWORD": settings.password.get_secret_value(),
+        "LOOP_TOKEN": settings.loop_token.get_secret_value(),
         "LOOP_ORGANIZATION": settings.organization,
         "LOOP_PROJECT": settings.project,
     }

@@ -103,7 +103,7 @@ class Uploader:
             pairs = await asyncio.to_thread(_as_jpegs, entries)
             await self._client.send(
                 upload_images(
-                    settings.organization, settings.project, pairs, login=bool(settings.login_name)
+                    settings.organization, settings.project, pairs, login=settings.is_known
                 )
             )
         except (Unprocessable, ImageError, TooLarge) as error:

@@ -40,7 +40,7 @@ class Workbench:
 
     async def model(self, job: TrainingJob, model_id: str, model_format: str) -> LocalModel:
         """A model of the job's project; downloaded once per job."""
-        if not self.client.cookie_header:
+        if not self.client.login_headers:
             await self.client.log_in()
         return await ModelStore(job.folder / "models").fetch(
             self.client,
