@@ -17,7 +17,9 @@ from edgeloop.cli import (
     models,
     nodes,
     projects,
+    tokens,
     trainings,
+    users,
 )
 from edgeloop.cli.console import complain, show_log
 
@@ -35,6 +37,8 @@ app.add_typer(images.app, name="image")
 app.add_typer(trainings.app, name="training")
 app.add_typer(models.app, name="model")
 app.add_typer(fleet.app, name="node")
+app.add_typer(users.app, name="user")
+app.add_typer(tokens.app, name="token")
 app.add_typer(importing.app, name="import")
 app.command("deploy")(deploying.deploy)
 app.command("detector")(nodes.detector)

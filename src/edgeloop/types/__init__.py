@@ -47,6 +47,7 @@ from edgeloop.types.nodes import (
 )
 from edgeloop.types.roles import (
     ROLES,
+    SCOPES,
     Role,
     Scope,
 )
@@ -61,6 +62,7 @@ from edgeloop.types.trainings import (
 __all__ = [
     "DEFAULT_COLOR",
     "ROLES",
+    "SCOPES",
     "Annotations",
     "AnnotatorStatus",
     "AnyDetection",

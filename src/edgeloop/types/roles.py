@@ -7,3 +7,4 @@ Scope = Literal[Role, "device"]
 """What a token lends: a role at most, or what a device may."""
 ROLES: tuple[Role, ...] = get_args(Role)
 """The lowest first: each may do what those before it may."""
+SCOPES: tuple[Scope, ...] = (*ROLES, "device")

@@ -18,7 +18,7 @@ from edgeloop.loop.services.access import Right
 from edgeloop.loop.services.grants import Grants
 from edgeloop.loop.services.sessions import TOUCH_AFTER
 from edgeloop.loop.services.workspace import Caller, Workspace, Workspaces
-from edgeloop.types import ROLES, Scope
+from edgeloop.types import ROLES, SCOPES, Scope
 
 PREFIX = "el_"
 DEVICE: Scope = "device"
@@ -162,7 +162,7 @@ def _check(new: NewToken, *, now: datetime) -> None:
     if not new.name or len(new.name) > MAX_NAME or not new.name.isprintable():
         raise Unprocessable(f"A token needs a name of up to {MAX_NAME} printable characters.")
     if not new.scopes:
-        raise Unprocessable(f"A token needs a scope: one of {', '.join((*ROLES, DEVICE))}.")
+        raise Unprocessable(f"A token needs a scope: one of {', '.join(SCOPES)}.")
     if new.expires is not None and new.expires <= now:
         raise Unprocessable(f"The token would have expired already ({new.expires.isoformat()}).")
 
@@ -196,7 +196,7 @@ async def _touch(workspaces: Workspaces, token: TokenRow, *, now: datetime) -> N
 
 
 def _token(row: TokenRow, username: str, project: str | None) -> Token:
-    scopes: Mapping[str, Scope] = {name: name for name in (*ROLES, DEVICE)}
+    scopes: Mapping[str, Scope] = {name: name for name in SCOPES}
     return Token(
         id=row.id,
         username=username,
