@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from edgeloop.client import Call, ClientSettings, LoopClient
 from edgeloop.client.calls.projects import create_project
+from edgeloop.client.calls.tokens import create_token, revoke_token
 from edgeloop.errors import Conflict
 from edgeloop.protocol import routes
 from peers import shell
@@ -57,14 +57,12 @@ def visitor(loop: ClientSettings, tmp_path: Path) -> Iterator[Visitor]:
     """The project that the README names, and the model in the folder."""
     with zipfile.ZipFile(tmp_path / "my_model.zip", "w") as archive:
         archive.writestr("model.pt", b"weights of somebody")
-    with LoopClient(loop) as client, httpx.Client(base_url=loop.base_url) as browser:
+    with LoopClient(loop) as client:
         with contextlib.suppress(Conflict):  # a loop with test routes has it
             client.send(create_project("zauberzeug", "demo", [{"name": "cat"}]))
-        password = loop.password.get_secret_value()
-        form = {"username": loop.username, "password": password}
-        browser.post(routes.LOGIN, data=form).raise_for_status()
-        cookies = "; ".join(f"{name}={value}" for name, value in browser.cookies.items())
-        yield Visitor(client, tmp_path, f"-H 'Cookie: {cookies}'")
+        token = client.send(create_token("the README", ["manager"], project="zauberzeug/demo"))
+        yield Visitor(client, tmp_path, f'-H "Authorization: Bearer {token.secret}"')
+        client.send(revoke_token(token.id))
 
 
 def test_the_lines_are_those_of_the_published_readme(version: str) -> None:
@@ -93,7 +91,7 @@ def test_a_model_is_uploaded_listed_and_found_by_its_format_as_the_readme_says(
     assert (described["id"], described["version"]) == (model_id, listed["version"])
 
 
-def test_without_a_login_nothing_is_stored(visitor: Visitor) -> None:
+def test_without_a_token_nothing_is_stored(visitor: Visitor) -> None:
     before = visitor.run(LIST_A)
     with pytest.raises(subprocess.CalledProcessError) as refused:
         visitor.run(UPLOAD, is_known=False)
