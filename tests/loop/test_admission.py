@@ -7,8 +7,10 @@ from typing import Any
 
 import httpx
 import pytest
+from pydantic import SecretStr
 from socketio.exceptions import ConnectionError as NotConnected
 
+from edgeloop.client import ClientSettings, LoopSession
 from edgeloop.loop import LoopSettings
 from edgeloop.protocol import events, routes
 from edgeloop.protocol.payloads.nodes import acknowledgement
@@ -117,5 +119,26 @@ def test_a_device_token_lets_a_detector_in_and_nobody_else(
         with expected:
             async with connected(client, kind=kind, **options) as node:
                 assert await node.call("update_weather", "rain") is None
+
+    run(served_loop, story)
+
+
+def test_a_trainer_of_ours_with_a_token_reports_without_a_login(served_loop: ServedLoop) -> None:
+    async def story(client: httpx.AsyncClient) -> None:
+        body = {"name": "gpu", "scopes": ["manager"]}
+        secret = (await client.post(f"{V1}/tokens", json=body)).json()["secret"]
+        settings = ClientSettings(host=served_loop.host, loop_token=SecretStr(secret))
+        session = LoopSession(settings)
+        running = asyncio.ensure_future(session.run())
+        try:
+            async with asyncio.timeout(60):
+                await session.connected.wait()
+                answer = await session.call(events.UPDATE_TRAINER, IDLE)
+            assert answer.success
+        finally:
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+        sessions = (await client.get(f"{V1}/me/sessions")).json()["items"]
+        assert [item["is_present"] for item in sessions] == [True]
 
     run(served_loop, story)

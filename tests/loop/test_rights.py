@@ -3,8 +3,9 @@
 import asyncio
 import json
 import re
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+import uuid
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import httpx
@@ -160,6 +161,47 @@ def test_who_has_the_right_to_change_may(open_loop: OpenLoop, route: str) -> Non
             assert (await zoo.ask(strongest, route)).status_code not in (401, 403)
 
     asyncio.run(story())
+
+
+def test_to_an_admin_of_another_project_this_one_is_as_if_it_were_not(
+    open_loop: OpenLoop,
+) -> None:
+    async def story() -> None:
+        async with open_loop() as loop:
+            zoo = await zoo_in(loop, ())
+            await loop.project(name="dogs")
+            client = await loop.person("neighbour", {"zoo/dogs": "admin"})
+            there = replace(zoo, clients={"neighbour": client})
+            nowhere = replace(there, ids=dict(zip(zoo.ids, _other_ids(zoo), strict=True)))
+            inside = [route for route in ENTRIES if _is_inside(route)]
+            found = {route: await said(there, route) for route in inside}
+            assert found == {route: await said(nowhere, route) for route in inside}
+            assert {status for status, _ in found.values()} == {404}
+
+    asyncio.run(story())
+
+
+def _is_inside(route: str) -> bool:
+    """Whether a route is about something in a project, and names it in its path."""
+    named = {"{project_id}", "{image_id}", "{training_id}", "{model_id}", "{conversion_id}"}
+    return "/{organization}/projects/" in route or any(name in route for name in named)
+
+
+def _other_ids(zoo: Zoo) -> Iterator[str]:
+    for name, value in zoo.ids.items():
+        if name == "name":
+            yield "birds"
+        else:
+            yield str(uuid.uuid4()) if re.fullmatch(r"[0-9a-f-]{36}", value) else value
+
+
+async def said(zoo: Zoo, route: str) -> tuple[int, str]:
+    """How the neighbour is answered, with the ids left out."""
+    answer = await zoo.ask("neighbour", route)
+    detail: str = answer.json()["detail"]
+    for name in ("name", "project_id", "image_id", "training_id", "model_id", "conversion_id"):
+        detail = detail.replace(zoo.ids[name], "...")
+    return answer.status_code, detail
 
 
 def test_what_devices_do_is_everybodys_in_an_open_project(open_loop: OpenLoop) -> None:

@@ -94,7 +94,10 @@ class DocumentedApp(FastAPI):
         return self.openapi_schema or {}
 
 
-_SECURITY = {"session": {"type": "apiKey", "in": "cookie", "name": COOKIE}}
+_SECURITY = {
+    "session": {"type": "apiKey", "in": "cookie", "name": COOKIE},
+    "token": {"type": "http", "scheme": "bearer", "description": "An API token: el_..."},
+}
 
 
 def _complete(operation: dict[str, Any], path: str, schemas: Mapping[str, Any]) -> None:
