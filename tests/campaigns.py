@@ -46,7 +46,6 @@ class Campaign:
     loop: EdgeloopProcess
     folder: Path
     wanted: int
-    log: Path
     figures: Figures = field(default_factory=Figures)
     chance: random.Random = field(default_factory=lambda: random.Random(1))
 

@@ -56,7 +56,7 @@ def campaign(
 ) -> Iterator[Campaign]:
     """A loop process to be killed as often as ``--kills`` says."""
     wanted: int = request.config.getoption("--kills")
-    made = Campaign(start_loop(), tmp_path / "loop", wanted, log=tmp_path / "campaign.log")
+    made = Campaign(start_loop(), tmp_path / "loop", wanted)
     yield made
     figures.append(made.figures)
 

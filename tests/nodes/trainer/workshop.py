@@ -81,8 +81,12 @@ class Workshop:
 
     def epochs(self, record: TrainingRecord) -> list[int]:
         """The numbers of the epochs that the loop knows."""
-        found = self.client.send(trainings.epochs(record.id)).items
-        return [epoch.number for epoch in found]
+        page = self.client.send(trainings.epochs(record.id))
+        found = [epoch.number for epoch in page.items]
+        while page.next is not None:
+            page = self.client.send(trainings.epochs(record.id, after=page.next))
+            found += [epoch.number for epoch in page.items]
+        return found
 
     def log(self, record: TrainingRecord) -> str:
         """The end of the training's log, as the loop knows it."""
