@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from edgeloop.loop.db.tables import ImageRow
+from edgeloop.loop.services import listing
 from edgeloop.protocol import routes
 from edgeloop.protocol.routes import V1
 from uploading import pair, receipts
@@ -267,5 +268,21 @@ def test_lists_of_other_projects_have_nothing_of_it(run_in_zoo: RunStory) -> Non
         for query in ("", "?model_version=1.0&sort=-confidence", "?state=review", "?sort=novelty"):
             path = f"{V1}/projects/{dogs['id']}/images{query}"
             assert (await zoo.person.get(path)).json() == {"items": [], "next": None}
+
+    run_in_zoo(story)
+
+
+@pytest.mark.parametrize("few", [0, 1, 10_000])
+def test_what_a_model_saw_is_found_whether_that_is_much_or_little(
+    run_in_zoo: RunStory, monkeypatch: pytest.MonkeyPatch, few: int
+) -> None:
+    monkeypatch.setattr(listing, "_RARE", few)
+
+    async def story(zoo: Zoo) -> None:
+        await fill(zoo)
+        assert await names(zoo, "&model_version=1.0") == "ade"
+        assert await names(zoo, "&model_version=1.0&sort=-created&max_confidence=0.5") == "ed"
+        assert await names(zoo, "&model_version=1.0&category=cat") == "ad"
+        assert await names(zoo, "&model_version=2.0&category=cat&sort=novelty") == ""
 
     run_in_zoo(story)

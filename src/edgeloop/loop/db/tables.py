@@ -219,7 +219,7 @@ class DetectionsRow(Base):
         ),
         Index(
             "ix_detections_by_confidence",
-            *("project_id", "model_version", "max_confidence", "number"),
+            *("project_id", "model_version", "max_confidence", "number", "categories"),
         ),
     )
 

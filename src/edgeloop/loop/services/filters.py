@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, exists, or_
+from sqlalchemy import ColumnElement, exists, or_, select
 
 from edgeloop.loop.db.expressions import Column, Holds, Tested
 from edgeloop.loop.db.tables import DetectionsRow, ImageRow
@@ -17,8 +17,8 @@ class ImageFilter:
     """Which images are meant; None: no matter which.
 
     ``tags``: all of these. ``category``: annotated, or detected for sure; its id. ``received_to``
-    is not included. With ``model_version`` confidence and detections are those of that model, and
-    it has looked at the image; else those that came last.
+    is not included. With ``model_version`` that model has looked at the image, and confidence and
+    category are of what it detected; else of what was detected last.
     """
 
     state: ImageState | None = None
@@ -44,23 +44,44 @@ ALL = ImageFilter()
 
 
 def conditions(
-    project_id: str, which: ImageFilter, *, walked: Column = ImageRow.received
+    project_id: str,
+    which: ImageFilter,
+    *,
+    walked: Column = ImageRow.received,
+    is_rare: bool = True,
 ) -> Sequence[ColumnElement[bool]]:
     """What is true of images that are meant.
 
     It is tested while the index of one column is ``walked``: no test is a reason to take another
-    one, but a state alone in the usual order, which has an index of its own.
+    one, but a state alone in the usual order, which has an index of its own. ``is_rare``: whether
+    the model that is named detected what is meant in few images, or all are walked in any case.
     """
     of_project = ImageRow.project_id == project_id
     if which.is_of_state_alone and which.state is not None and walked is ImageRow.received:
         return (of_project, ImageRow.state == which.state)
-    return (of_project, *_tests(which, walked), *_seen(project_id, which, walked))
+    if which.model_version is None:
+        seen = _seen(which, walked)
+    else:
+        seen = _seen_by(project_id, which, is_rare=is_rare)
+    return (of_project, *_facts(which, walked), *seen)
 
 
-def of_model(
-    project_id: str, which: ImageFilter, *, walked: Column
+def conditions_of_model(project_id: str, which: ImageFilter) -> Sequence[ColumnElement[bool]]:
+    """What is true of the detections of images that are meant, where a model is named.
+
+    It is tested while the model's detections are walked by their confidence.
+    """
+    tests = [*detected_by(project_id, which)]
+    if facts := [*_facts(which, DetectionsRow.max_confidence)]:
+        meant = select(ImageRow.number).where(ImageRow.project_id == project_id, *facts)
+        tests.append(Tested(DetectionsRow.number).in_(meant))
+    return tests
+
+
+def detected_by(
+    project_id: str, which: ImageFilter, *, walked: Column | None = DetectionsRow.max_confidence
 ) -> Sequence[ColumnElement[bool]]:
-    """What is true of the detections of an image that is meant, where a model is named."""
+    """What is true of the detections of the model that is named."""
     confidences = (which.min_confidence, which.max_confidence)
     tests: list[ColumnElement[bool]] = [
         DetectionsRow.project_id == project_id,
@@ -68,12 +89,11 @@ def of_model(
         *_between(DetectionsRow.max_confidence, *confidences, walked=walked),
     ]
     if which.category is not None:
-        found = (ImageRow.annotated, DetectionsRow.categories)
-        tests.append(or_(*(Holds(column, which.category) for column in found)))
+        tests.append(Holds(DetectionsRow.categories, which.category))
     return tests
 
 
-def _tests(which: ImageFilter, walked: Column) -> Iterator[ColumnElement[bool]]:
+def _facts(which: ImageFilter, walked: Column) -> Iterator[ColumnElement[bool]]:
     for column, wanted in (
         (ImageRow.state, which.state),
         (ImageRow.split, which.split),
@@ -92,12 +112,8 @@ def _tests(which: ImageFilter, walked: Column) -> Iterator[ColumnElement[bool]]:
         yield received < which.received_to
 
 
-def _seen(project_id: str, which: ImageFilter, walked: Column) -> Iterator[ColumnElement[bool]]:
-    if which.model_version is not None:
-        if walked is not DetectionsRow.max_confidence:
-            of_image = DetectionsRow.number == ImageRow.number
-            yield exists().where(of_image, *of_model(project_id, which, walked=walked))
-        return
+def _seen(which: ImageFilter, walked: Column) -> Iterator[ColumnElement[bool]]:
+    """What was detected last."""
     confidences = (which.min_confidence, which.max_confidence)
     yield from _between(ImageRow.confidence, *confidences, walked=walked)
     if which.category is not None:
@@ -105,8 +121,24 @@ def _seen(project_id: str, which: ImageFilter, walked: Column) -> Iterator[Colum
         yield or_(*(Holds(column, which.category) for column in found))
 
 
+def _seen_by(
+    project_id: str, which: ImageFilter, *, is_rare: bool
+) -> Iterator[ColumnElement[bool]]:
+    """What one model detected.
+
+    Where that is rare its images are gathered first: else many images are tested for each that is
+    found. Where it is not the next one is soon found, and gathering would take longer.
+    """
+    if is_rare:
+        detected = detected_by(project_id, which)
+        yield Tested(ImageRow.number).in_(select(DetectionsRow.number).where(*detected))
+    else:
+        detected = detected_by(project_id, which, walked=None)
+        yield exists().where(DetectionsRow.number == ImageRow.number, *detected)
+
+
 def _between(
-    column: Column, lowest: float | None, highest: float | None, *, walked: Column
+    column: Column, lowest: float | None, highest: float | None, *, walked: Column | None
 ) -> Iterator[ColumnElement[bool]]:
     compared = _compared(column, walked)
     if lowest is not None:
@@ -115,5 +147,5 @@ def _between(
         yield compared <= highest
 
 
-def _compared(column: Column, walked: Column) -> ColumnElement[Any]:
+def _compared(column: Column, walked: Column | None) -> ColumnElement[Any]:
     return column.expression if column is walked else Tested(column)

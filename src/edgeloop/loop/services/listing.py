@@ -3,7 +3,7 @@
 import base64
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
@@ -13,7 +13,13 @@ from edgeloop.errors import Unprocessable
 from edgeloop.loop.db.expressions import Column, Tested
 from edgeloop.loop.db.tables import DetectionsRow, ImageRow
 from edgeloop.loop.services import images
-from edgeloop.loop.services.filters import ALL, ImageFilter, conditions, of_model
+from edgeloop.loop.services.filters import (
+    ALL,
+    ImageFilter,
+    conditions,
+    conditions_of_model,
+    detected_by,
+)
 from edgeloop.loop.services.images import Image
 from edgeloop.loop.services.projects import Project
 from edgeloop.loop.services.workspace import Workspace
@@ -25,6 +31,7 @@ _COLUMNS: Mapping[SortKey, Column] = {
     "confidence": ImageRow.confidence,
     "novelty": ImageRow.novelty,
 }
+_RARE = 10_000
 _MAX_NUMBER = (1 << 63) - 1
 _NULLABLE = (ImageRow.confidence, ImageRow.novelty)
 
@@ -85,7 +92,8 @@ class _Place:
 async def page(workspace: Workspace, project: Project, wanted: Slice) -> Sequence[Image]:
     """The images of a slice; raises Unprocessable where ``after`` is no cursor of its order."""
     found: list[Image] = []
-    for part in _parts(project.id, wanted):
+    is_rare = await _is_rare(workspace, project, wanted)
+    for part in _parts(project.id, wanted, is_rare=is_rare):
         found += await images.read(workspace, part.limit(wanted.limit - len(found)))
         if len(found) == wanted.limit:
             break
@@ -148,7 +156,17 @@ async def _model_versions(
     return dict(found.all())
 
 
-def _parts(project_id: str, wanted: Slice) -> Iterator[Select[*tuple[Any, ...]]]:
+async def _is_rare(workspace: Workspace, project: Project, wanted: Slice) -> bool:
+    """Whether the model that is named detected what is meant in few images."""
+    if wanted.which.model_version is None or wanted.order.by == "confidence":
+        return False
+    detected = select(DetectionsRow.number).where(*detected_by(project.id, wanted.which))
+    some = detected.limit(_RARE + 1).subquery()
+    found = await workspace.session.scalar(select(func.count()).select_from(some))
+    return (found or 0) <= _RARE
+
+
+def _parts(project_id: str, wanted: Slice, *, is_rare: bool) -> Iterator[Select[*tuple[Any, ...]]]:
     """The queries that give the images in order, one after the other."""
     which, order = wanted.which, wanted.order
     place = _read_cursor(wanted.after, order) if wanted.after else None
@@ -157,7 +175,8 @@ def _parts(project_id: str, wanted: Slice) -> Iterator[Select[*tuple[Any, ...]]]
         yield _ordered(_of_model(project_id, which), keys, order, place)
         return
     column = _COLUMNS[order.by]
-    query = images.query().where(*conditions(project_id, which, walked=column))
+    meant = conditions(project_id, which, walked=column, is_rare=is_rare)
+    query = images.query().where(*meant)
     if column not in _NULLABLE:
         yield _ordered(query, (column, ImageRow.number), order, place)
         return
@@ -169,21 +188,10 @@ def _parts(project_id: str, wanted: Slice) -> Iterator[Select[*tuple[Any, ...]]]
 
 
 def _of_model(project_id: str, which: ImageFilter) -> Select[*tuple[Any, ...]]:
-    """Images with the confidence of the model that is named, which has looked at them."""
-    confidence = DetectionsRow.max_confidence
-    on_images = replace(which, min_confidence=None, max_confidence=None, model_version=None)
-    if on_images == ALL:  # walk the model's detections in their order
-        same = Tested(DetectionsRow.number) == ImageRow.number
-    else:  # walk the images: most may not be meant, and their order is found by sorting
-        same = DetectionsRow.number == Tested(ImageRow.number)
-    return (
-        images.query(confidence)
-        .join(DetectionsRow, same)
-        .where(
-            *conditions(project_id, which, walked=confidence),
-            *of_model(project_id, which, walked=confidence),
-        )
-    )
+    """Images with the confidence of the model that is named; its detections are walked."""
+    same = Tested(DetectionsRow.number) == ImageRow.number
+    query = images.query(DetectionsRow.max_confidence).join(DetectionsRow, same)
+    return query.where(*conditions_of_model(project_id, which))
 
 
 def _ordered(

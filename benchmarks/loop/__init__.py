@@ -1,0 +1,1 @@
+"""Measurements of the loop; see loop.py beside this folder."""
