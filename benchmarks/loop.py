@@ -1,4 +1,4 @@
-"""The loop under load: images up and down, their JSON, long lists, a fleet that reports.
+"""The loop under load: images up and down, their JSON, long lists.
 
 python benchmarks/loop.py [--json FILE] [--seconds S] [--groups ...] [--folder FOLDER]
 
@@ -14,7 +14,7 @@ from pathlib import Path
 from loop.site import Site
 from stream.rows import Row, table, write
 
-GROUPS = ("ingest", "download", "entries", "pages", "fleet")
+GROUPS = ("ingest", "download", "entries", "pages")
 
 
 def main() -> None:
