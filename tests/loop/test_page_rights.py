@@ -18,9 +18,9 @@ OF_PROJECTS = {
     f"{PROJECT}/models": "viewer",
 }
 """The pages of a project, and the lowest role that sees each."""
-OF_ALL = {"/", "/nodes"}
+OF_ALL = ("/", "/nodes")
 """Pages that show everybody what is theirs."""
-OF_NOBODY = {"/login"}
+OF_NOBODY = ("/login",)
 
 
 def paths() -> Iterator[str]:
