@@ -1,5 +1,7 @@
 """Robots, policies and replay at low latency, without a web stack."""
 
+from edgeloop.stream.action import ActionClient, ActionConfig, ActionServer
+from edgeloop.stream.service import ClientOptions, ServerOptions
 from edgeloop.stream.stores import (
     DataStore,
     FutureWindow,
@@ -27,7 +29,11 @@ from edgeloop.stream.transport import (
 )
 
 __all__ = [
+    "ActionClient",
+    "ActionConfig",
+    "ActionServer",
     "Client",
+    "ClientOptions",
     "Curve",
     "DataStore",
     "FutureWindow",
@@ -41,6 +47,7 @@ __all__ = [
     "ReplayBuffer",
     "SequenceWindow",
     "Server",
+    "ServerOptions",
     "Subscription",
     "Tls",
     "TrajectoryBuffer",
