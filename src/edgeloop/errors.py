@@ -27,6 +27,7 @@ EdgeloopError                  retryable = False
    |- StreamTimeout            (retryable)
    |- StreamClosed
    |- ConfigMismatch
+   |- EnvironmentLost          the episode is gone: reset
    `- RemoteError
 
 One attribute decides what happens next: ``retryable``. Messages say what happened and what to do.
@@ -159,6 +160,10 @@ class StreamClosed(StreamError):
 
 class ConfigMismatch(StreamError):
     """Client and server were configured differently."""
+
+
+class EnvironmentLost(StreamError):
+    """The episode that was being played is gone: reset the environment."""
 
 
 class RemoteError(StreamError):
