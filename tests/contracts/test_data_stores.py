@@ -243,6 +243,15 @@ def test_more_than_the_capacity_at_once_leaves_the_newest(make: Make) -> None:
     assert store.cursor == 50
 
 
+def test_every_store_is_an_origin_of_its_own(make: Make) -> None:
+    stores = [make(3) for _ in range(3)]
+    assert len({store.identity for store in stores}) == 3
+    for store in stores:
+        before = store.identity
+        store.insert_batch(transitions(0, 5))
+        assert store.identity == before
+
+
 def test_threads_that_repeat_each_other_insert_everything_once(make: Make) -> None:
     store = make(1000)
     barrier = threading.Barrier(4)

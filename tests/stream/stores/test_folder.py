@@ -79,7 +79,7 @@ def test_two_stores_on_one_folder_are_refused(tmp_path: Path) -> None:
 def test_a_folder_made_for_something_else_is_refused(tmp_path: Path, other: Any) -> None:
     with ReplayBuffer(capacity=5, folder=tmp_path) as buffer:
         buffer.insert(transition(0))
-    with pytest.raises(ConfigError, match="was made by version 1 for"):
+    with pytest.raises(ConfigError, match="was made by version 2 for"):
         ReplayBuffer(folder=tmp_path, **other)
     with pytest.raises(ConfigError):
         TrajectoryBuffer(5, folder=tmp_path)
@@ -201,3 +201,33 @@ def test_a_full_disk_refuses_transitions_and_keeps_those_it_has(small_disk: Path
     buffer.insert(picture_transition(held))
     assert len(buffer) == held + 1
     buffer.close()
+
+
+def test_a_folder_is_the_same_origin_for_all_who_open_it(tmp_path: Path) -> None:
+    with ReplayBuffer(capacity=5, folder=tmp_path / "store") as store:
+        store.insert_batch(transitions(0, 3))
+        identity = store.identity
+    with ReplayBuffer(capacity=5, folder=tmp_path / "store") as again:
+        assert again.identity == identity
+        again.save(tmp_path / "snapshot")
+    restored = ReplayBuffer.restore(tmp_path / "snapshot", folder=tmp_path / "another")
+    with restored:
+        assert restored.identity != identity
+
+
+FORK = """
+import os
+from edgeloop.stream import QueuedDataStore
+
+store = QueuedDataStore(5)
+if os.fork():
+    os.wait()
+os.write(1, store.identity.encode() + b"\\n")
+"""
+
+
+def test_a_fork_of_a_store_is_another_origin() -> None:
+    told = subprocess.run(
+        [sys.executable, "-c", FORK], capture_output=True, text=True, timeout=100, check=True
+    ).stdout
+    assert len(set(told.split())) == 2

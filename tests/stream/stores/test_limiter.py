@@ -74,6 +74,17 @@ def test_what_was_there_before_counts_as_balanced() -> None:
     assert limiter.balance == -4
 
 
+def test_who_receives_may_wait_for_less_than_the_limiter() -> None:
+    buffer = limited(timeout_s=None, samples_per_insert=1.0, min_size=1, tolerance=2.0)
+    buffer.receive("a", 0, transitions(0, 3))
+    with pytest.raises(StreamTimeout, match="Waited 0 s"):
+        buffer.receive("a", 3, transitions(3, 1), timeout_s=0)
+    assert buffer.received("a") == 3
+    assert buffer.receive("a", 0, transitions(0, 3), timeout_s=0) == 3
+    buffer.sample(1)
+    assert buffer.receive("a", 3, transitions(3, 1), timeout_s=0) == 4
+
+
 def test_repeated_transitions_are_not_counted() -> None:
     limiter = Limiter(1.0, min_size=1, tolerance=10.0, timeout_s=0)
     buffer = ReplayBuffer(capacity=1000, limiter=limiter)

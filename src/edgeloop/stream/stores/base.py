@@ -45,6 +45,15 @@ class DataStore(ABC):
     def cursor(self) -> int:
         """The number that the next transition will get."""
 
+    @property
+    def identity(self) -> str:
+        """The origin that this store is to others: a name for the numbers that it gives.
+
+        It is the store's for its life, or its folder's. What was restored from a snapshot numbers
+        anew from there on, and is another origin.
+        """
+        return self._ledger.identity
+
     def insert(self, item: Any) -> None:
         """Keep one transition, copied. Raises InputError where its layout does not fit."""
         self._admit(1)
@@ -58,21 +67,26 @@ class DataStore(ABC):
         with self._lock:
             self._add(batch, None)
 
-    def receive(self, origin: str, first: int, batch: Batch) -> int:
+    def receive(
+        self, origin: str, first: int, batch: Batch, *, timeout_s: float | None = None
+    ) -> int:
         """Keep those transitions of ``origin`` that are new; says the number it should go on with.
 
         ``first`` is the number that the origin gave the first of the batch. What lies before the
         number said last is not inserted again; a gap is accepted: the origin dropped what is in it.
+        Raises StreamTimeout, with nothing kept, where a limiter lets nothing in for ``timeout_s``
+        seconds (default: as long as the limiter itself waits).
         """
         if first < 0:
             raise InputError(f"{origin} sends from number {first}: numbers start at 0.")
         count = count_of(batch)
-        self._admit(max(0, first + count - max(first, self.received(origin))))
+        new = first + count - max(first, self.received(origin))
+        self._admit(max(0, new), timeout_s)
         with self._lock:
             known = max(0, self._ledger.following(origin) - first)
             if known < count:
-                new = slice_of(batch, known) if known else batch
-                self._add(new, Arrival(origin, first + known))
+                rest = slice_of(batch, known) if known else batch
+                self._add(rest, Arrival(origin, first + known))
             return self._ledger.following(origin)
 
     def received(self, origin: str) -> int:
@@ -97,8 +111,8 @@ class DataStore(ABC):
     def release(self, cursor: int) -> None:  # noqa: B027 - optional to override
         """Say that all before ``cursor`` have arrived where they were wanted."""
 
-    def _admit(self, count: int) -> None:  # noqa: B027 - optional to override
-        """Wait until ``count`` more may come, before the lock is taken."""
+    def _admit(self, count: int, timeout_s: float | None = None) -> None:  # noqa: B027 - optional
+        """Wait, for so long at most, until ``count`` more may come; the lock is not held yet."""
 
     @abstractmethod
     def _put(self, item: Any) -> None:

@@ -1,6 +1,8 @@
 """How far a store has come: the end of its data, and the next number of each origin, as one."""
 
 import hashlib
+import os
+import uuid
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +21,7 @@ _HEAD = np.dtype(
         ("first", np.int64),
         ("intent", np.int64, (3,)),  # record, following, end
         ("check", np.int64),
+        ("identity", np.uint8, (16,)),
     ]
 )
 _SALT = 0x6564_6765_6C6F_6F70
@@ -41,10 +44,13 @@ class Ledger:
 
     def __init__(self, memory: Memory | None = None) -> None:
         memory = memory or Ram()
+        self._outlives = not isinstance(memory, Ram)
         self._head = memory.array("head", (1,), _HEAD)
         self._records = memory.array("origins", (MAX_ORIGINS,), _RECORD)
         memory.reserve("head", 1)
         memory.reserve("origins", MAX_ORIGINS)
+        if not self._head["identity"].any():
+            self._head["identity"] = np.frombuffer(uuid.uuid4().bytes, np.uint8)
         self._end: Array = self._head["end"]
         self._finish()
         self._rows: dict[bytes, int] = {}
@@ -60,6 +66,12 @@ class Ledger:
     def first(self) -> int:
         """The number of the first row that was ever put in here, or restored."""
         return int(self._head["first"][0])
+
+    @property
+    def identity(self) -> str:
+        """A name for these numbers that nothing else has, not even a fork's copy of them."""
+        name = self._head["identity"].tobytes().hex()
+        return name if self._outlives else f"{name}/{os.getpid()}"
 
     def following(self, origin: str) -> int:
         """The next number wanted from ``origin``."""

@@ -52,13 +52,18 @@ class Limiter:
             self._sampled = max(0, self._sampled)
             self._changed.notify_all()
 
-    def wait_to_insert(self) -> None:
-        """Return when a batch may be inserted; raises StreamTimeout, StreamClosed."""
-        self._wait(self._may_insert, "inserting is too far ahead of sampling")
+    def wait_to_insert(self, timeout_s: float | None = None) -> None:
+        """Return when a batch may be inserted; raises StreamTimeout, StreamClosed.
+
+        ``timeout_s`` may be shorter than the limiter's own, not longer.
+        """
+        waits_s = [wait_s for wait_s in (self._timeout_s, timeout_s) if wait_s is not None]
+        patience_s = min(waits_s, default=None)
+        self._wait(self._may_insert, "inserting is too far ahead of sampling", patience_s)
 
     def wait_to_sample(self) -> None:
         """Return when a batch may be sampled; raises StreamTimeout, StreamClosed."""
-        self._wait(self._may_sample, "sampling is too far ahead of inserting")
+        self._wait(self._may_sample, "sampling is too far ahead of inserting", self._timeout_s)
 
     def inserted(self, count: int) -> None:
         """Count transitions that came."""
@@ -86,14 +91,14 @@ class Limiter:
             return False
         return self._ratio is None or self.balance > -self._tolerance
 
-    def _wait(self, is_allowed: Callable[[], bool], reason: str) -> None:
+    def _wait(self, is_allowed: Callable[[], bool], reason: str, patience_s: float | None) -> None:
         with self._changed:
-            self._changed.wait_for(lambda: self._is_closed or is_allowed(), self._timeout_s)
+            self._changed.wait_for(lambda: self._is_closed or is_allowed(), patience_s)
             if self._is_closed:
                 raise StreamClosed("The buffer is closed: nothing can be inserted or sampled.")
             if not is_allowed():
                 raise StreamTimeout(
-                    f"Waited {self._timeout_s} s: {reason} ({self._inserted} inserted, "
+                    f"Waited {patience_s} s: {reason} ({self._inserted} inserted, "
                     f"{self._sampled} sampled, at least {self._min_size} needed). "
                     "Is the other side running?"
                 )

@@ -12,7 +12,7 @@ from edgeloop.stream.stores.memory import Folder
 
 _MANIFEST = "store.json"
 _OPEN = "open.json"
-_VERSION = 1
+_VERSION = 2
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 
 

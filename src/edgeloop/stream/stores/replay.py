@@ -153,11 +153,11 @@ class ReplayBuffer(RingStore):
         if len(values) == len(rows.ring):
             self._sampler.restore(np.arange(*rows.span), values)
 
-    def _admit(self, count: int) -> None:
+    def _admit(self, count: int, timeout_s: float | None = None) -> None:
         if self._is_closed or not self._limiter:
-            super()._admit(count)
+            super()._admit(count, timeout_s)
         elif count:
-            self._limiter.wait_to_insert()
+            self._limiter.wait_to_insert(timeout_s)
 
     def _before_batch(self) -> None:
         if self._is_closed:

@@ -149,7 +149,7 @@ class RingStore(DataStore):
     def _load_more(self, snapshot: Snapshot, rows: Transitions) -> None:
         """Read what ``_save_more`` added, of rows that are all there now."""
 
-    def _admit(self, count: int) -> None:
+    def _admit(self, count: int, timeout_s: float | None = None) -> None:
         if self._is_closed:
             raise StreamClosed("The store is closed: nothing more can be inserted.")
 
