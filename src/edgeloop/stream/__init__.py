@@ -1,6 +1,7 @@
 """Robots, policies and replay at low latency, without a web stack."""
 
 from edgeloop.stream.action import ActionClient, ActionConfig, ActionServer
+from edgeloop.stream.inference import AsyncInferenceClient, InferenceClient, InferenceServer
 from edgeloop.stream.service import ClientOptions, ServerOptions
 from edgeloop.stream.stores import (
     DataStore,
@@ -32,11 +33,14 @@ __all__ = [
     "ActionClient",
     "ActionConfig",
     "ActionServer",
+    "AsyncInferenceClient",
     "Client",
     "ClientOptions",
     "Curve",
     "DataStore",
     "FutureWindow",
+    "InferenceClient",
+    "InferenceServer",
     "LatestWindow",
     "Limiter",
     "Limits",
