@@ -1,0 +1,136 @@
+"""Gymnasium spaces <-> plain messages: equal spaces come out, and no code travels."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from gymnasium import spaces
+
+from edgeloop.errors import CodecError, ConfigError
+from edgeloop.stream import Message
+
+AnySpace = spaces.Space[Any]
+
+
+def describe_space(space: AnySpace) -> Message:
+    """``space`` as a message; raises ConfigError naming the part that cannot travel."""
+    for kind, (describe, _) in _KINDS.items():
+        if isinstance(space, kind):
+            return {"kind": kind.__name__, **describe(space)}
+    names = ", ".join(kind.__name__ for kind in _KINDS)
+    raise ConfigError(f"A {type(space).__name__} space cannot travel: use {names}.")
+
+
+def space_from(description: Any) -> AnySpace:
+    """The space that was described; raises CodecError."""
+    try:
+        for kind, (_, make) in _KINDS.items():
+            if kind.__name__ == description["kind"]:
+                return make(description)
+    except (ArithmeticError, AssertionError, LookupError, TypeError, ValueError) as error:
+        raise CodecError(f"The description of a space is not readable ({error!r}).") from error
+    raise CodecError(f"A space of kind {description['kind']!r} is not known here.")
+
+
+def _describe_box(space: Any) -> Message:
+    return {
+        "low": space.low,
+        "high": space.high,
+        # An integer box without a bound has the least integer as bound: only these tell.
+        "bounded_below": space.bounded_below,
+        "bounded_above": space.bounded_above,
+    }
+
+
+def _box(description: Message) -> AnySpace:
+    low, high = description["low"], description["high"]
+    box = spaces.Box(low, high, dtype=low.dtype)
+    box.bounded_below = _mask(description["bounded_below"], box.shape)
+    box.bounded_above = _mask(description["bounded_above"], box.shape)
+    return box
+
+
+def _mask(mask: Any, shape: tuple[int, ...]) -> Any:
+    if mask.dtype != np.bool_ or mask.shape != shape:
+        raise ValueError("bounds are told by arrays of bool of the box's shape")
+    return mask
+
+
+def _describe_discrete(space: Any) -> Message:
+    return {"n": int(space.n), "start": int(space.start), "dtype": space.dtype.name}
+
+
+def _discrete(description: Message) -> AnySpace:
+    return spaces.Discrete(
+        description["n"], start=description["start"], dtype=np.dtype(description["dtype"])
+    )
+
+
+def _describe_multi_discrete(space: Any) -> Message:
+    return {"nvec": space.nvec, "start": space.start, "dtype": space.dtype.name}
+
+
+def _multi_discrete(description: Message) -> AnySpace:
+    return spaces.MultiDiscrete(
+        description["nvec"], dtype=np.dtype(description["dtype"]), start=description["start"]
+    )
+
+
+def _describe_text(space: Any) -> Message:
+    return {
+        "min_length": space.min_length,
+        "max_length": space.max_length,
+        "characters": "".join(space.character_list),
+    }
+
+
+def _text(description: Message) -> AnySpace:
+    return spaces.Text(
+        description["max_length"],
+        min_length=description["min_length"],
+        charset=description["characters"],
+    )
+
+
+def _describe_dict(space: Any) -> Message:
+    return {"spaces": [[key, _part(key, part)] for key, part in space.spaces.items()]}
+
+
+def _dict(description: Message) -> AnySpace:
+    return spaces.Dict([(key, space_from(part)) for key, part in description["spaces"]])
+
+
+def _describe_parts(space: Any) -> Message:
+    return {"spaces": [_part(place, part) for place, part in enumerate(space.spaces)]}
+
+
+def _parts(description: Message) -> tuple[AnySpace, ...]:
+    return tuple(space_from(part) for part in description["spaces"])
+
+
+def _part(place: object, space: AnySpace) -> Message:
+    try:
+        return describe_space(space)
+    except ConfigError as error:
+        raise ConfigError(f"[{place!r}]: {error}") from None
+
+
+_KINDS: dict[type[AnySpace], tuple[Callable[[Any], Message], Callable[[Message], AnySpace]]] = {
+    spaces.Box: (_describe_box, _box),
+    spaces.Discrete: (_describe_discrete, _discrete),
+    spaces.MultiDiscrete: (_describe_multi_discrete, _multi_discrete),
+    spaces.MultiBinary: (
+        lambda space: {"n": space.n},
+        lambda description: spaces.MultiBinary(description["n"]),
+    ),
+    spaces.Text: (_describe_text, _text),
+    spaces.Dict: (_describe_dict, _dict),
+    spaces.Tuple: (_describe_parts, lambda description: spaces.Tuple(_parts(description))),
+    spaces.OneOf: (_describe_parts, lambda description: spaces.OneOf(_parts(description))),
+    spaces.Sequence: (
+        lambda space: {"of": describe_space(space.feature_space), "stack": space.stack},
+        lambda description: spaces.Sequence(
+            space_from(description["of"]), stack=description["stack"]
+        ),
+    ),
+}
