@@ -39,3 +39,17 @@ def test_no_job_begins_after_the_end() -> None:
     workers.close()
     with pytest.raises(RuntimeError, match="after the end"):
         workers.submit(int)
+
+
+def test_who_is_told_that_a_job_is_done_may_submit_the_next_one() -> None:
+    workers, last = Workers(1), threading.Event()
+
+    def again(left: int) -> None:
+        if left:
+            workers.submit(int).add_done_callback(lambda job: again(left - 1))
+        else:
+            last.set()
+
+    again(200)
+    assert last.wait(WAIT_S)
+    workers.close()

@@ -4,6 +4,7 @@ import queue
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
+from functools import partial
 from typing import Any, ParamSpec, TypeVar
 
 from edgeloop.errors import Overloaded
@@ -49,11 +50,18 @@ class Workers:
 
     def _work(self) -> None:
         while (job := self._jobs.get()) is not None:
-            future, work = job
-            try:
-                future.set_result(work())
-            except BaseException as error:  # noqa: BLE001 - it is handed to who asks the future
-                future.set_exception(error)
-            del future, work, job
-            with self._lock:
+            settle = _done(*job)
+            del job
+            with self._lock:  # who is told that a job is done may submit the next one
                 self._idle += 1
+            settle()
+            del settle
+
+
+def _done(future: Future[Any], work: Callable[[], Any]) -> Callable[[], None]:
+    """Do ``work``; what is returned tells the future."""
+    try:
+        value = work()
+    except BaseException as error:  # noqa: BLE001 - it is handed to who asks the future
+        return partial(future.set_exception, error)
+    return partial(future.set_result, value)
