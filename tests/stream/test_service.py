@@ -85,5 +85,5 @@ def test_a_ping_that_wishes_more_than_a_message_may_have_is_refused(near: Way) -
 def test_without_a_server_a_client_is_not_made(near: Way) -> None:
     with Twice(near) as server:
         url = server.url
-    with pytest.raises(StreamTimeout, match="No server answered"):
+    with pytest.raises(StreamTimeout, match="does not answer: is it running"):
         open_client(url, None, "twice", None, client_options(near, timeout_s=0.1))

@@ -207,10 +207,11 @@ def open_client(
     Raises ConfigMismatch with the fields that differ; StreamTimeout where no server answers within
     ``timeout_s`` and, after that, ``wait_for_server_s``; Unauthenticated, ConfigError.
     """
-    client = connect_to(server_url(server, port), options)
+    url = server_url(server, port)
+    client = connect_to(url, options)
+    wait_s = options.get("wait_for_server_s", 0.0)
     try:
-        about = _about(client, options.get("wait_for_server_s", 0.0))
-        _check(about, kind, config)
+        check_server(client, url, kind=kind, config=config, wait_s=wait_s)
     except BaseException:
         client.close()
         raise
@@ -218,10 +219,31 @@ def open_client(
 
 
 def connect_to(url: str, options: ClientOptions) -> Client:
-    """A client that nothing was asked of yet."""
+    """A client that asked nothing yet."""
     chosen: dict[str, Any] = dict(options)
     chosen.pop("wait_for_server_s", None)
     return connect(url, **chosen)
+
+
+def check_server(
+    client: Client, url: str, *, kind: str, config: Mapping[str, Any] | None, wait_s: float
+) -> None:
+    """Raise what `open_client` raises."""
+    try:
+        about = _about(client, wait_s)
+    except StreamTimeout as error:
+        why = f"The {kind} server at {url} does not answer: is it running? ({error})"
+        raise StreamTimeout(why) from error
+    if about.get("kind") != kind:
+        raise ConfigMismatch(f"The server is of kind {about.get('kind')!r}, not {kind!r}.")
+    ours, theirs = dict(config or {}), dict(about.get("config") or {})
+    differing = [
+        f"{name} is {theirs.get(name)!r} there and {ours.get(name)!r} here"
+        for name in sorted({*ours, *theirs} - {PORT_FIELD})
+        if ours.get(name) != theirs.get(name)
+    ]
+    if config is not None and differing:
+        raise ConfigMismatch(f"The server is configured differently: {'; '.join(differing)}.")
 
 
 def as_raised(error: RemoteError) -> EdgeloopError:
@@ -242,19 +264,6 @@ def _about(client: Client, wait_s: float) -> Message:
             raise ConfigMismatch(
                 f"The server does not say what it is ({error}): is it another program's?"
             ) from error
-
-
-def _check(about: Message, kind: str, config: Mapping[str, Any] | None) -> None:
-    if about.get("kind") != kind:
-        raise ConfigMismatch(f"The server is of kind {about.get('kind')!r}, not {kind!r}.")
-    ours, theirs = dict(config or {}), dict(about.get("config") or {})
-    differing = [
-        f"{name} is {theirs.get(name)!r} there and {ours.get(name)!r} here"
-        for name in sorted({*ours, *theirs} - {PORT_FIELD})
-        if ours.get(name) != theirs.get(name)
-    ]
-    if config is not None and differing:
-        raise ConfigMismatch(f"The server is configured differently: {'; '.join(differing)}.")
 
 
 def _is_ipv6(server: str) -> bool:

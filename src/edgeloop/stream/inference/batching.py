@@ -1,0 +1,161 @@
+"""Calls that came together are answered together.
+
+No thread of its own: the call that came first leads. It answers those that wait with it, then lets
+the next one lead. So a lone call is answered by its own thread at once.
+"""
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable, Hashable
+from time import monotonic
+
+from edgeloop.stream.inference.stacking import layout_of, part_of, stack
+from edgeloop.stream.transport import Message
+
+log = logging.getLogger(__name__)
+
+Callback = Callable[[Message], Message]
+_FAULTS = (Exception, SystemExit)
+"""What other people's code may raise."""
+
+
+class Batcher:
+    """Answers a call by ``callback``, together with up to ``most`` of those that wait with it.
+
+    ``callback`` runs in the threads of the calls, one at a time.
+    """
+
+    def __init__(self, callback: Callback, *, most: int, wait_s: float) -> None:
+        self.batches = 0
+        self.calls = 0
+        self._callback = callback
+        self._most = most
+        self._wait_s = wait_s
+        self._more = threading.Condition(threading.Lock())
+        self._waiting: deque[_Call] = deque()
+        self._is_led = False
+
+    def __call__(self, message: Message) -> Message:
+        call = _Call(message)
+        with self._more:
+            self._waiting.append(call)
+            leads, self._is_led = not self._is_led, True
+            if not leads:
+                call.prepare_to_wait()
+                if self._wait_s:
+                    self._more.notify()
+        if leads or call.waits_to_lead():
+            self._lead()
+        return call.outcome()
+
+    @property
+    def waiting(self) -> int:
+        """How many calls wait for a batch now."""
+        return len(self._waiting)
+
+    def _lead(self) -> None:
+        """Answer the call that waits longest, and those like it; then let the next one lead."""
+        batch = self._gather()
+        try:
+            self._answer(batch)
+        finally:
+            self._hand_over()
+            for call in batch[1:]:
+                call.go(leads=False)
+
+    def _gather(self) -> "list[_Call]":
+        with self._more:
+            if self._wait_s:
+                left = self._waiting[0].came + self._wait_s - monotonic()
+                self._more.wait_for(lambda: len(self._waiting) >= self._most, max(0.0, left))
+            batch = [self._waiting.popleft()]
+            if self._waiting:
+                self._add_those_like(batch)
+            return batch
+
+    def _add_those_like(self, batch: "list[_Call]") -> None:
+        layout = batch[0].layout()
+        others: list[_Call] = []
+        while self._waiting and len(batch) < self._most:
+            call = self._waiting.popleft()
+            (batch if call.layout() == layout else others).append(call)
+        self._waiting.extendleft(reversed(others))
+
+    def _answer(self, batch: "list[_Call]") -> None:
+        self.batches += 1
+        self.calls += len(batch)
+        if len(batch) > 1:
+            try:
+                self._answer_as_one(batch)
+            except _FAULTS as error:
+                log.warning("A batch of %d failed, its calls are repeated: %r", len(batch), error)
+            else:
+                return
+        for call in batch:
+            try:
+                self._answer_as_one([call])
+            except _FAULTS as error:
+                call.error = error
+
+    def _answer_as_one(self, batch: "list[_Call]") -> None:
+        answer = self._callback(stack([call.message for call in batch]))
+        if not isinstance(answer, dict):
+            raise TypeError(f"a callback returns a dict, not a {type(answer).__name__}")
+        for index, call in enumerate(batch):
+            call.answer = part_of(answer, index, len(batch))
+
+    def _hand_over(self) -> None:
+        with self._more:
+            if self._waiting:
+                self._waiting[0].go(leads=True)
+            else:
+                self._is_led = False
+
+
+class _Call:
+    """A call, and what comes of it."""
+
+    __slots__ = ("_layout", "_leads", "_turn", "answer", "came", "error", "message")
+
+    def __init__(self, message: Message) -> None:
+        self.message = message
+        self.came = monotonic()
+        self.answer: Message = {}
+        self.error: BaseException | None = None
+        self._layout: Hashable = None
+        self._leads = False
+        self._turn: threading.Lock | None = None
+
+    def layout(self) -> Hashable:
+        """What calls of one batch have in common."""
+        if self._layout is None:
+            self._layout = layout_of(self.message)
+        return self._layout
+
+    def prepare_to_wait(self) -> None:
+        """From now on `go` may be called."""
+        self._turn = threading.Lock()
+        self._turn.acquire()
+
+    def waits_to_lead(self) -> bool:
+        """Wait for `go`: True to lead, False with an outcome."""
+        assert self._turn is not None
+        self._turn.acquire()
+        return self._leads
+
+    def go(self, *, leads: bool) -> None:
+        """Let its thread go on."""
+        assert self._turn is not None
+        self._leads = leads
+        self._turn.release()
+
+    def outcome(self) -> Message:
+        """What the callback answered; raises what it raised."""
+        error, self.error = self.error, None
+        try:
+            if error is not None:
+                raise error
+            return self.answer
+        finally:
+            del error  # its traceback refers to this frame: no cycle keeps the message's memory
