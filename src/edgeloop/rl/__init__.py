@@ -3,18 +3,44 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from edgeloop.errors import ConfigError
+
 if TYPE_CHECKING:
-    pass
+    from edgeloop.rl.gym_env import GymEnvClient, GymEnvServer, GymVectorEnvClient
+    from edgeloop.rl.sb3 import EnvElsewhere, StoreReplay, learner_on
+    from edgeloop.rl.weights import load_weights, weights_of
 
-__all__: list[str] = []
+__all__ = [
+    "EnvElsewhere",
+    "GymEnvClient",
+    "GymEnvServer",
+    "GymVectorEnvClient",
+    "StoreReplay",
+    "learner_on",
+    "load_weights",
+    "weights_of",
+]
 
-_HOMES: dict[str, str] = {}
+_HOMES = {
+    "EnvElsewhere": "edgeloop.rl.sb3",
+    "GymEnvClient": "edgeloop.rl.gym_env",
+    "GymEnvServer": "edgeloop.rl.gym_env",
+    "GymVectorEnvClient": "edgeloop.rl.gym_env",
+    "StoreReplay": "edgeloop.rl.sb3",
+    "learner_on": "edgeloop.rl.sb3",
+    "load_weights": "edgeloop.rl.weights",
+    "weights_of": "edgeloop.rl.weights",
+}
 
 
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
+    try:
+        return getattr(import_module(_HOMES[name]), name)
+    except ModuleNotFoundError as error:
+        message = f"{error.name} is not installed: pip install 'edgeloop[rl]'."
+        raise ConfigError(message) from error
 
 
 def __dir__() -> list[str]:
