@@ -16,6 +16,7 @@ from edgeloop.stream.stores import (
     Uniform,
     Window,
 )
+from edgeloop.stream.trainer import TrainerClient, TrainerConfig, TrainerServer
 from edgeloop.stream.transport import (
     Client,
     Curve,
@@ -54,6 +55,9 @@ __all__ = [
     "ServerOptions",
     "Subscription",
     "Tls",
+    "TrainerClient",
+    "TrainerConfig",
+    "TrainerServer",
     "TrajectoryBuffer",
     "Uniform",
     "Window",

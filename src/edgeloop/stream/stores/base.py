@@ -136,11 +136,11 @@ def count_of(batch: Batch) -> int:
     raise InputError(f"A batch is columns or a list of transitions, not {type(batch).__name__}.")
 
 
-def slice_of(batch: Batch, first: int) -> Batch:
-    """The batch from its row ``first`` on; columns become views."""
+def slice_of(batch: Batch, first: int, stop: int | None = None) -> Batch:
+    """The batch from its row ``first`` on, up to ``stop``; columns become views."""
     if isinstance(batch, Mapping):
         return {
-            key: slice_of(value, first) if isinstance(value, Mapping) else value[first:]
+            key: slice_of(value, first, stop) if isinstance(value, Mapping) else value[first:stop]
             for key, value in batch.items()
         }
-    return batch[first:]
+    return batch[first:stop]

@@ -181,7 +181,10 @@ def leaves_of(tree: object, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[
 
 def fit(field: Field, value: Any, shape: tuple[int, ...]) -> Array:
     """A value, or stacked values of this shape, as an array; raises InputError."""
-    array = np.asarray(value)
+    try:
+        array = np.asarray(value)
+    except ValueError as error:  # lists of several lengths
+        raise InputError(f"{field.name} is no array ({error}).") from error
     if array.shape != shape:
         raise InputError(f"{field.name} has the shape {array.shape}, expected {shape}.")
     if not _can_hold(field, array):
