@@ -14,7 +14,7 @@ from pathlib import Path
 from loop.site import Site
 from stream.rows import Row, table, write
 
-GROUPS = ("ingest", "download", "entries", "pages")
+GROUPS = ("ingest", "download", "entries", "pages", "fleet")
 
 
 def main() -> None:

@@ -2,17 +2,19 @@
 
 import asyncio
 import sys
+from typing import Any
 
+import socketio
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import Mount, Route
 
 from edgeloop import host
 
 
 def main() -> None:
-    """Answer so many bytes to everything."""
+    """Answer so many bytes to everything, and success to every event of a socket."""
     answer = bytes(int(sys.argv[1]))
 
     async def echo(request: Request) -> Response:
@@ -20,8 +22,14 @@ def main() -> None:
             pass
         return Response(answer, media_type="application/octet-stream")
 
+    async def acknowledge(_event: str, _socket: str, *_arguments: Any) -> dict[str, Any]:
+        return {"success": True, "error_msg": None, "payload": None}
+
+    server = socketio.AsyncServer(async_mode="asgi")
+    server.on("*", acknowledge)
+    sockets = Mount("/ws", socketio.ASGIApp(server, socketio_path="/ws/socket.io"))
     methods = ["GET", "POST", "PUT"]
-    app = Starlette(routes=[Route("/{path:path}", echo, methods=methods)])
+    app = Starlette(routes=[sockets, Route("/{path:path}", echo, methods=methods)])
 
     def say(port: int) -> None:
         print(f"http://127.0.0.1:{port}", flush=True)

@@ -18,11 +18,12 @@ _PROJECT = f"/api/{ORGANIZATION}/projects/{PROJECT}"
 def measure(site: Site) -> Sequence[Row]:
     """Images per second, those of a bare server, and the loop's CPU time for one."""
     with site.loop() as server:
-        connections = [server.connect() for _ in range(CONNECTIONS)]
-        create_project(connections[0])
+        first = server.connect()
+        create_project(first)
         for turn in range(STORED // PER_REQUEST):
-            upload(connections[0], turn)
-        ids = json.loads(connections[0].get(f"{_PROJECT}/data"))["image_ids"]
+            upload(first, turn)
+        ids = json.loads(first.get(f"{_PROJECT}/data"))["image_ids"]
+        connections = [server.connect() for _ in range(CONNECTIONS)]  # one left idle is closed
         requests = [
             connections[0].request("GET", f"{_PROJECT}/images/{image_id}/main") for image_id in ids
         ]

@@ -10,26 +10,29 @@ _FORM = "application/x-www-form-urlencoded"
 
 
 class Connection:
-    """One connection that is kept; requests one after the other."""
+    """One connection that is kept; requests one after the other.
+
+    ``cookie`` is that of its session, once it has logged in.
+    """
 
     def __init__(self, port: int) -> None:
         self._socket = socket.create_connection(("127.0.0.1", port), timeout=120)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._buffer = bytearray(1 << 20)
-        self._cookie = ""
+        self.cookie = ""
 
     def log_in(self, username: str, password: str) -> None:
         """Ask with a session from now on."""
         body = urlencode({"username": username, "password": password}).encode()
         head, _ = self._exchange(self.request("POST", "/api/login", body, kind=_FORM))
         line = next(line for line in head.split("\r\n") if line.lower().startswith("set-cookie"))
-        self._cookie = line.split(":", 1)[1].split(";")[0].strip()
+        self.cookie = line.split(":", 1)[1].split(";")[0].strip()
 
     def request(
         self, method: str, path: str, body: bytes = b"", *, kind: str = "application/json"
     ) -> bytes:
         """The bytes of a request."""
-        lines = [f"{method} {path} HTTP/1.1", "Host: loop", f"Cookie: {self._cookie}"]
+        lines = [f"{method} {path} HTTP/1.1", "Host: loop", f"Cookie: {self.cookie}"]
         if body:
             lines += [f"Content-Type: {kind}", f"Content-Length: {len(body)}"]
         return "\r\n".join([*lines, "", ""]).encode() + body
