@@ -2,12 +2,14 @@
 
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from edgeloop.errors import ConfigError, StreamClosed, StreamTimeout
-from edgeloop.stream import Limiter, ReplayBuffer
+from edgeloop.stream import LatestWindow, Limiter, ReplayBuffer, TrajectoryBuffer
 from transitions import transition, transitions
 
 
@@ -140,3 +142,47 @@ def test_closing_wakes_who_waits(side: str) -> None:
 def test_impossible_limits_are_refused(options: Any) -> None:
     with pytest.raises(ConfigError, match="above 0"):
         Limiter(**options)
+
+
+def limited_trajectories(*, timeout_s: float | None = 0, **options: Any) -> TrajectoryBuffer:
+    buffer = TrajectoryBuffer(1000, limiter=Limiter(timeout_s=timeout_s, **options))
+    buffer.register("now", {"rewards": LatestWindow()})
+    return buffer
+
+
+def test_windows_of_trajectories_wait_for_the_first_steps() -> None:
+    buffer = limited_trajectories(min_size=5)
+    buffer.insert_batch(transitions(0, 4))
+    with pytest.raises(StreamTimeout, match="4 inserted, 0 sampled, at least 5 needed"):
+        buffer.sample("now", 2)
+    buffer.insert(transition(4), end_of_trajectory=True)
+    assert len(buffer.sample("now", 2)[0]["rewards"]) == 2
+
+
+def test_steps_of_trajectories_wait_for_windows_to_be_sampled() -> None:
+    buffer = limited_trajectories(samples_per_insert=4.0, min_size=1, tolerance=8.0)
+    buffer.insert_batch(transitions(0, 3))
+    with pytest.raises(StreamTimeout, match="inserting is too far ahead"):
+        buffer.insert(transition(3))
+    buffer.sample("now", 2)
+    buffer.sample("now", 0, starts=np.array([0, 1]))
+    buffer.insert(transition(3))
+
+
+def test_a_step_that_waits_lets_others_sample() -> None:
+    buffer = limited_trajectories(timeout_s=30, samples_per_insert=4.0, min_size=1, tolerance=8.0)
+    buffer.insert_batch(transitions(0, 3))
+    inserting = threading.Thread(target=buffer.insert, args=(transition(3),), daemon=True)
+    inserting.start()
+    buffer.sample("now", 4)
+    inserting.join(30)
+    assert len(buffer) == 4
+
+
+def test_trajectories_from_a_snapshot_begin_in_balance(tmp_path: Path) -> None:
+    buffer = limited_trajectories()
+    buffer.insert_batch(transitions(0, 20))
+    buffer.save(tmp_path / "snapshot")
+    limiter = Limiter(4.0, min_size=1, tolerance=8.0, timeout_s=0)
+    TrajectoryBuffer.restore(tmp_path / "snapshot", limiter=limiter)
+    assert limiter.balance == 0

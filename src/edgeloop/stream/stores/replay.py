@@ -6,7 +6,7 @@ from typing import Any, Self, TypedDict, Unpack
 
 import numpy as np
 
-from edgeloop.errors import Conflict, InputError, StreamClosed
+from edgeloop.errors import Conflict, InputError
 from edgeloop.stream.stores.layout import Array, Layout
 from edgeloop.stream.stores.limiter import Limiter
 from edgeloop.stream.stores.prefetch import Prefetch, Sample
@@ -60,10 +60,11 @@ class ReplayBuffer(RingStore):
     ) -> None:
         self._spaces = Spaces(observation_space, action_space)
         self._sampler = options.get("sampler") or Uniform()
-        self._limiter = options.get("limiter")
         self._returns = Returns(options.get("n_step", 1), options.get("discount", 0.99))
         links: Links = "none" if self._returns.n_step == 1 else "observations"
-        super().__init__(capacity, links=links, folder=options.get("folder"))
+        super().__init__(
+            capacity, links=links, folder=options.get("folder"), limiter=options.get("limiter")
+        )
 
     @classmethod
     def restore(
@@ -110,12 +111,6 @@ class ReplayBuffer(RingStore):
         """
         self._sampler.update(np.asarray(indices), np.asarray(priorities))
 
-    def close(self) -> None:
-        """Take no more, and wake whoever waits for the limiter with StreamClosed."""
-        if self._limiter:
-            self._limiter.close()
-        super().close()
-
     def _layout(self, example: Layout) -> Layout:
         layout = self._spaces.layout(example)
         taken = [field.path[0] for field in layout.fields if field.path[0] in _ADDED]
@@ -127,47 +122,25 @@ class ReplayBuffer(RingStore):
         self._spaces.check(layout)
         rows = super()._make_rows(layout)
         self._sampler.attach(rows.ring.room)
-        if len(rows.ring):
-            self._take_over(rows)
         return rows
 
     def _take_over(self, rows: Transitions) -> None:
-        """Go on with rows that were there before."""
         begin, end = rows.span
         self._sampler.moved((begin, begin), (begin, end))
-        if self._limiter:
-            self._limiter.start(end - begin)
+        super()._take_over(rows)
 
     def _moved(self, before: Span, after: Span) -> None:
         self._sampler.moved(before, after)
-        if self._limiter:
-            self._limiter.inserted(after[1] - before[1])
+        super()._moved(before, after)
 
     def _save_more(self, writer: SnapshotWriter, numbers: Array) -> None:
         writer.add(_PRIORITIES, self._sampler.priorities(numbers))
 
     def _load_more(self, snapshot: Snapshot, rows: Transitions) -> None:
-        self._take_over(rows)
         saved = [block for block in snapshot.blocks if block.name == _PRIORITIES]
         values = snapshot.read(saved[0]) if saved else np.empty(0)
         if len(values) == len(rows.ring):
             self._sampler.restore(np.arange(*rows.span), values)
-
-    def _admit(self, count: int, timeout_s: float | None = None) -> None:
-        if self._is_closed or not self._limiter:
-            super()._admit(count, timeout_s)
-        elif count:
-            self._limiter.wait_to_insert(timeout_s)
-
-    def _before_batch(self) -> None:
-        if self._is_closed:
-            raise StreamClosed("The buffer is closed: nothing more can be sampled.")
-        if self._limiter:
-            self._limiter.wait_to_sample()
-
-    def _after_batch(self, batch_size: int) -> None:
-        if self._limiter:
-            self._limiter.sampled(batch_size)
 
     def _draw(self, batch_size: int, out: Sample | None) -> Sample:
         rows = self._rows_begun()

@@ -18,6 +18,7 @@ from edgeloop.stream.stores.layout import (
     layout_of_columns,
 )
 from edgeloop.stream.stores.ledger import Arrival, Ledger
+from edgeloop.stream.stores.limiter import Limiter
 from edgeloop.stream.stores.manifest import (
     Purpose,
     close_folder,
@@ -42,8 +43,16 @@ class RingStore(DataStore):
 
     kind = "rows"
 
-    def __init__(self, capacity: int, *, links: Links, folder: Path | None = None) -> None:
+    def __init__(
+        self,
+        capacity: int,
+        *,
+        links: Links,
+        folder: Path | None = None,
+        limiter: Limiter | None = None,
+    ) -> None:
         self._links: Links = links
+        self._limiter = limiter
         self._purpose = Purpose(self.kind, capacity, links)
         self._is_closed = False
         with contextlib.ExitStack() as undo:
@@ -54,6 +63,8 @@ class RingStore(DataStore):
             layout = read_layout(self._folder, self._purpose) if self._folder else None
             super().__init__(capacity, Ledger(self._memory))
             self._rows = self._make_rows(layout) if layout else None
+            if self._rows and len(self._rows.ring):
+                self._take_over(self._rows)
             if self._folder:
                 mark_open(self._folder)
             undo.pop_all()
@@ -119,7 +130,12 @@ class RingStore(DataStore):
             self._folder.flush()
 
     def close(self) -> None:
-        """Take no more; flush a folder and let the next store have it. Harmless when repeated."""
+        """Take no more; flush a folder and let the next store have it. Harmless when repeated.
+
+        Whoever waits for a limiter gets StreamClosed.
+        """
+        if self._limiter:
+            self._limiter.close()
         with self._lock:
             if self._folder and not self._is_closed:
                 close_folder(self._folder)
@@ -140,8 +156,15 @@ class RingStore(DataStore):
         """The layout to keep transitions like this in."""
         return example
 
+    def _take_over(self, rows: Transitions) -> None:
+        """Go on with rows that were there before."""
+        if self._limiter:
+            self._limiter.start(len(rows.ring))
+
     def _moved(self, before: Span, after: Span) -> None:
         """Rows came, and others may have fallen out; the lock is held."""
+        if self._limiter:
+            self._limiter.inserted(after[1] - before[1])
 
     def _save_more(self, writer: SnapshotWriter, numbers: Array) -> None:
         """Add to a snapshot what else is known of these rows."""
@@ -152,6 +175,19 @@ class RingStore(DataStore):
     def _admit(self, count: int, timeout_s: float | None = None) -> None:
         if self._is_closed:
             raise StreamClosed("The store is closed: nothing more can be inserted.")
+        if self._limiter and count:
+            self._limiter.wait_to_insert(timeout_s)
+
+    def _before_batch(self) -> None:
+        """Wait until a batch may be sampled."""
+        if self._is_closed:
+            raise StreamClosed("The buffer is closed: nothing more can be sampled.")
+        if self._limiter:
+            self._limiter.wait_to_sample()
+
+    def _after_batch(self, batch_size: int) -> None:
+        if self._limiter:
+            self._limiter.sampled(batch_size)
 
     def _put(self, item: Any) -> None:
         if self._rows is None:
@@ -213,6 +249,7 @@ class RingStore(DataStore):
         except (KeyError, ValueError, IndexError, TypeError) as error:
             raise _not_of_a_store(str(error)) from error
         self._rows = rows
+        self._take_over(rows)
         self._load_more(snapshot, rows)
         self._write_manifest(layout)
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from edgeloop.errors import ConfigError, Conflict, InputError, NotFound
 from edgeloop.stream.stores.layout import Array, Layout
+from edgeloop.stream.stores.limiter import Limiter
 from edgeloop.stream.stores.ring_store import RingStore
 from edgeloop.stream.stores.snapshot import Snapshot
 from edgeloop.stream.stores.trajectories import Places, join
@@ -38,15 +39,20 @@ class TrajectoryBuffer(RingStore):
     A trajectory ends with ``end_of_trajectory=True``, with ``end_trajectory()``, or with a step
     whose field ``end_of_trajectory``, ``dones``, ``terminated`` or ``truncated`` is true or whose
     ``masks`` is 0. Steps that come from several origins at once stay in trajectories of their own.
-    After a restart all trajectories have ended.
+    After a restart all trajectories have ended. A ``limiter`` counts a window as one transition.
     """
 
     kind = "trajectories"
 
     def __init__(
-        self, capacity: int, *, seed: int | None = None, folder: Path | None = None
+        self,
+        capacity: int,
+        *,
+        seed: int | None = None,
+        folder: Path | None = None,
+        limiter: Limiter | None = None,
     ) -> None:
-        super().__init__(capacity, links="marks", folder=folder)
+        super().__init__(capacity, links="marks", folder=folder, limiter=limiter)
         self._random = np.random.default_rng(seed)
         self._plans: dict[str, _Plan] = {}
 
@@ -58,6 +64,7 @@ class TrajectoryBuffer(RingStore):
         capacity: int | None = None,
         seed: int | None = None,
         folder: Path | None = None,
+        limiter: Limiter | None = None,
     ) -> Self:
         """A buffer with what ``save`` wrote to ``path``; register what to sample anew.
 
@@ -65,14 +72,15 @@ class TrajectoryBuffer(RingStore):
         """
         with Snapshot(path) as snapshot:
             size = capacity or int(snapshot.info.get("capacity", 1))
-            buffer = cls(size, seed=seed, folder=folder)
+            buffer = cls(size, seed=seed, folder=folder, limiter=limiter)
             buffer._load_or_close(snapshot)
             return buffer
 
     def insert(self, item: Any, *, end_of_trajectory: bool = False) -> None:
         """Keep one step, copied, and end its trajectory if told so."""
+        self._admit(1)
         with self._lock:
-            super().insert(item)
+            self._put(item)
             if end_of_trajectory:
                 self.end_trajectory()
 
@@ -115,14 +123,20 @@ class TrajectoryBuffer(RingStore):
         instead; those too near to an end are moved as far as needed.
 
         Raises NotFound for a name that is not registered, Conflict where no trajectory is long
-        enough, InputError for starts that are not held.
+        enough, InputError for starts that are not held, StreamTimeout where the limiter says so.
         """
         plan = self._plans.get(name)
         if plan is None:
             raise NotFound(f"Nothing is registered as '{name}', only {sorted(self._plans)}.")
-        rows = self._rows_begun()
         if starts is None and batch_size < 1:
             raise InputError(f"A batch of {batch_size} windows: ask for 1 or more.")
+        self._before_batch()
+        batch = self._draw(plan, batch_size, starts)
+        self._after_batch(batch_size if starts is None else len(starts))
+        return batch
+
+    def _draw(self, plan: _Plan, batch_size: int, starts: Array | None) -> tuple[Sample, Sample]:
+        rows = self._rows_begun()
         while True:
             with self._lock:
                 oldest = rows.span[0]
