@@ -6,12 +6,16 @@ from typing import TYPE_CHECKING, Any
 from edgeloop.errors import ConfigError
 
 if TYPE_CHECKING:
+    from edgeloop.rl.episodes import Episode, EpisodeLog, Episodes
     from edgeloop.rl.gym_env import GymEnvClient, GymEnvServer, GymVectorEnvClient
     from edgeloop.rl.sb3 import EnvElsewhere, StoreReplay, learner_on
     from edgeloop.rl.weights import load_weights, weights_of
 
 __all__ = [
     "EnvElsewhere",
+    "Episode",
+    "EpisodeLog",
+    "Episodes",
     "GymEnvClient",
     "GymEnvServer",
     "GymVectorEnvClient",
@@ -23,6 +27,9 @@ __all__ = [
 
 _HOMES = {
     "EnvElsewhere": "edgeloop.rl.sb3",
+    "Episode": "edgeloop.rl.episodes",
+    "EpisodeLog": "edgeloop.rl.episodes",
+    "Episodes": "edgeloop.rl.episodes",
     "GymEnvClient": "edgeloop.rl.gym_env",
     "GymEnvServer": "edgeloop.rl.gym_env",
     "GymVectorEnvClient": "edgeloop.rl.gym_env",

@@ -1,0 +1,1 @@
+"""The LeRobotDataset layout v3.0, with images inside the parquet files."""
