@@ -21,6 +21,7 @@ KIND = "gym"
 DEFAULT_PORT = 5546
 LONGEST_PATIENCE_S = 60.0
 _LONGEST_NAME = 64
+_NUMBERING = ("session", "sequence", "patience_s")
 
 MakeEnv = Callable[[], AnyEnv]
 
@@ -108,15 +109,11 @@ class GymEnvServer(Service):
         self, action: Callable[[Tenant[Message], Message], Message], message: Message
     ) -> Message:
         """The answer to a request, or that it is not there yet: then the client asks again."""
-        match message:
-            case {
-                "session": str(session),
-                "sequence": int(sequence),
-                "patience_s": float(patience_s),
-            } if 0.0 <= patience_s <= LONGEST_PATIENCE_S:
-                pass
-            case _:
-                raise InputError("A request has a session, a sequence, and patience_s, a float.")
+        session, sequence, patience_s = map(message.get, _NUMBERING)
+        if (type(session), type(sequence), type(patience_s)) != (str, int, float) or not (
+            0.0 <= patience_s <= LONGEST_PATIENCE_S
+        ):
+            raise InputError("A request has a session, a sequence, and patience_s, a float.")
         try:
             turn = self._tenancy.turn(
                 session,

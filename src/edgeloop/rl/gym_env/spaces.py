@@ -10,6 +10,14 @@ from edgeloop.errors import CodecError, ConfigError
 from edgeloop.stream import Message
 
 AnySpace = spaces.Space[Any]
+_UNREADABLE = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    TypeError,
+    ValueError,
+)
 
 
 def describe_space(space: AnySpace) -> Message:
@@ -27,7 +35,7 @@ def space_from(description: Any) -> AnySpace:
         for kind, (_, make) in _KINDS.items():
             if kind.__name__ == description["kind"]:
                 return make(description)
-    except (ArithmeticError, AssertionError, LookupError, TypeError, ValueError) as error:
+    except _UNREADABLE as error:
         raise CodecError(f"The description of a space is not readable ({error!r}).") from error
     raise CodecError(f"A space of kind {description['kind']!r} is not known here.")
 
@@ -44,6 +52,8 @@ def _describe_box(space: Any) -> Message:
 
 def _box(description: Message) -> AnySpace:
     low, high = description["low"], description["high"]
+    if low.dtype != high.dtype:
+        raise ValueError("the bounds of a box have one dtype")
     box = spaces.Box(low, high, dtype=low.dtype)
     box.bounded_below = _mask(description["bounded_below"], box.shape)
     box.bounded_above = _mask(description["bounded_above"], box.shape)
