@@ -32,20 +32,21 @@ class Batcher:
         self._callback = callback
         self._most = most
         self._wait_s = wait_s
-        self._more = threading.Condition(threading.Lock())
+        self._lock = threading.Lock()
+        self._more = threading.Condition(self._lock)
         self._waiting: deque[_Call] = deque()
         self._is_led = False
 
     def __call__(self, message: Message) -> Message:
-        call = _Call(message)
-        with self._more:
-            self._waiting.append(call)
+        with self._lock:
             leads, self._is_led = not self._is_led, True
-            if not leads:
-                call.prepare_to_wait()
-                if self._wait_s:
-                    self._more.notify()
-        if leads or call.waits_to_lead():
+            if not leads or self._wait_s:
+                call = _Call(message, monotonic(), leads=leads)
+                self._waiting.append(call)
+                self._more.notify()
+        if leads and not self._wait_s:
+            return self._answer_alone(message)
+        if call.waits_to_lead():
             self._lead()
         return call.outcome()
 
@@ -53,6 +54,16 @@ class Batcher:
     def waiting(self) -> int:
         """How many calls wait for a batch now."""
         return len(self._waiting)
+
+    def _answer_alone(self, message: Message) -> Message:
+        """Nobody waits: no call is quicker than this."""
+        try:
+            self.batches += 1
+            self.calls += 1
+            answer: Message = part_of(self._called([message]), 0, 1)
+            return answer
+        finally:
+            self._hand_over()
 
     def _lead(self) -> None:
         """Answer the call that waits longest, and those like it; then let the next one lead."""
@@ -99,14 +110,18 @@ class Batcher:
                 call.error = error
 
     def _answer_as_one(self, batch: "list[_Call]") -> None:
-        answer = self._callback(stack([call.message for call in batch]))
-        if not isinstance(answer, dict):
-            raise TypeError(f"a callback returns a dict, not a {type(answer).__name__}")
+        answer = self._called([call.message for call in batch])
         for index, call in enumerate(batch):
             call.answer = part_of(answer, index, len(batch))
 
+    def _called(self, messages: list[Message]) -> Message:
+        answer = self._callback(stack(messages))
+        if not isinstance(answer, dict):
+            raise TypeError(f"a callback returns a dict, not a {type(answer).__name__}")
+        return answer
+
     def _hand_over(self) -> None:
-        with self._more:
+        with self._lock:
             if self._waiting:
                 self._waiting[0].go(leads=True)
             else:
@@ -118,14 +133,16 @@ class _Call:
 
     __slots__ = ("_layout", "_leads", "_turn", "answer", "came", "error", "message")
 
-    def __init__(self, message: Message) -> None:
+    def __init__(self, message: Message, came: float, *, leads: bool) -> None:
         self.message = message
-        self.came = monotonic()
+        self.came = came
         self.answer: Message = {}
         self.error: BaseException | None = None
         self._layout: Hashable = None
-        self._leads = False
-        self._turn: threading.Lock | None = None
+        self._leads = leads
+        self._turn = threading.Lock()
+        if not leads:
+            self._turn.acquire()
 
     def layout(self) -> Hashable:
         """What calls of one batch have in common."""
@@ -133,20 +150,13 @@ class _Call:
             self._layout = layout_of(self.message)
         return self._layout
 
-    def prepare_to_wait(self) -> None:
-        """From now on `go` may be called."""
-        self._turn = threading.Lock()
-        self._turn.acquire()
-
     def waits_to_lead(self) -> bool:
         """Wait for `go`: True to lead, False with an outcome."""
-        assert self._turn is not None
         self._turn.acquire()
         return self._leads
 
     def go(self, *, leads: bool) -> None:
         """Let its thread go on."""
-        assert self._turn is not None
         self._leads = leads
         self._turn.release()
 

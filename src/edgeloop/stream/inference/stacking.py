@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 
 _NUMBERS = (bool, int, float, complex)
+_ARRAYS = (np.ndarray, np.generic)
+_ROWS = (np.ndarray, list, tuple)
 _INT64 = range(-(1 << 63), 1 << 63)
 
 
@@ -13,7 +15,7 @@ def layout_of(value: Any) -> Hashable:
     """Messages with equal ones can be stacked: the same keys, dtypes and shapes."""
     if isinstance(value, dict):
         return tuple((key, layout_of(each)) for key, each in value.items())
-    if isinstance(value, np.ndarray | np.generic):
+    if isinstance(value, _ARRAYS):
         return value.dtype, value.shape
     return type(value).__name__ if _is_number(value) else None
 
@@ -37,7 +39,7 @@ def part_of(value: Any, index: int, count: int) -> Any:
     """
     if isinstance(value, dict):
         return {key: part_of(each, index, count) for key, each in value.items()}
-    if not isinstance(value, list | tuple) and not (isinstance(value, np.ndarray) and value.ndim):
+    if not isinstance(value, _ROWS) or (isinstance(value, np.ndarray) and not value.ndim):
         return value
     if len(value) != count:
         raise ValueError(f"a batch's answer has {len(value)} entries for {count} calls")
