@@ -1,0 +1,1 @@
+"""Thin shims: code that was written for other libraries runs by changing its import."""

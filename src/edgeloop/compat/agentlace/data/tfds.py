@@ -1,0 +1,1 @@
+"""agentlace.data.tfds (in work)."""

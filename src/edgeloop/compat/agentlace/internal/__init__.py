@@ -1,0 +1,5 @@
+"""agentlace.internal."""
+
+from edgeloop.compat.agentlace.internal import utils
+
+__all__ = ["utils"]
