@@ -24,10 +24,11 @@ from edgeloop.rl.episodes.marker import (
 from edgeloop.rl.episodes.steps import Images, Step, StepLayout, fit_metadata, kinds_of
 
 _NAME = re.compile("[a-z][a-z0-9_]*")
+_USUAL = Purpose("rlds", "png", "episodes", 10)
 
 
 class LogOptions(TypedDict, total=False):
-    """How a log writes; all may be left out.
+    """How a log writes; what is left out is as the folder has it, or as said here.
 
     ``layout`` is "rlds" (the default, extra ``[rlds]``) or "lerobot" (extra ``[lerobot]``),
     ``images`` "png" (the default), "jpeg" (lossy) or "raw", ``episodes_per_file`` 100 in RLDS,
@@ -55,11 +56,11 @@ class EpisodeLog:
 
     def __init__(self, folder: Path, **options: Unpack[LogOptions]) -> None:
         self.folder = folder
-        self._purpose = _purpose(options)
         self._episodes_per_file = options.get("episodes_per_file")
-        self._files = files_of(self._purpose.layout)
         self._begun: _Begun | None = None
         self._is_closed = False
+        self._marker: Marker | None = None
+        self._writer: EpisodeWriter | None = None
         durable.make_folder(folder)
         with contextlib.ExitStack() as undo:
             try:
@@ -69,9 +70,12 @@ class EpisodeLog:
                     f"{folder} is open in another EpisodeLog: close that one."
                 ) from error
             durable.sweep(folder)
-            self._marker = read_marker(folder)
-            check_purpose(folder, self._marker, self._purpose)
-            self._writer = self._open(self._marker) if self._marker else None
+            marker = read_marker(folder)
+            self._purpose = _purpose(options, marker.purpose if marker else _USUAL)
+            check_purpose(folder, marker, self._purpose)
+            self._files = files_of(self._purpose.layout)
+            if marker:
+                self._go_on(marker)
             self._lock = undo.pop_all()
 
     def __enter__(self) -> Self:
@@ -153,8 +157,7 @@ class EpisodeLog:
             )
         except InputError as error:
             raise InputError(f"Episode {len(self)} does not fit: {error}") from error
-        with durable.storage_errors(self.folder):
-            self._begin_folder(marker).append(episode)
+        self._commit(marker, episode)
         return len(self) - 1
 
     def close(self) -> None:
@@ -166,16 +169,20 @@ class EpisodeLog:
     def _decide(self, step: Step, metadata: Mapping[str, Fact]) -> Marker:
         return make_marker(self._purpose, StepLayout.of(step), kinds_of(metadata))
 
-    def _begin_folder(self, marker: Marker) -> EpisodeWriter:
-        """The writer; with the first episode the folder says what it is for."""
-        if self._writer is None:
-            write_marker(self.folder, marker)
-            self._marker = marker
-            self._writer = self._open(marker)
-        return self._writer
+    def _go_on(self, marker: Marker) -> EpisodeWriter:
+        """Sweep; what a first episode decided that was never committed counts no more."""
+        writer = self._files.open_writer(self.folder, marker, self._episodes_per_file)
+        self._writer, self._marker = writer, marker if writer.count else None
+        return writer
 
-    def _open(self, marker: Marker) -> EpisodeWriter:
-        return self._files.open_writer(self.folder, marker, self._episodes_per_file)
+    def _commit(self, marker: Marker, episode: Episode) -> None:
+        with durable.storage_errors(self.folder):
+            writer = self._writer
+            if writer is None or self._marker is None:
+                write_marker(self.folder, marker)
+                writer = self._go_on(marker)
+            writer.append(episode)
+        self._marker = marker
 
 
 class _Begun:
@@ -216,12 +223,13 @@ def _copy(tree: Any) -> Any:
     return tree.copy() if isinstance(tree, np.ndarray) else tree
 
 
-def _purpose(options: LogOptions) -> Purpose:
+def _purpose(options: LogOptions, usual: Purpose) -> Purpose:
+    """What was asked for, and the usual where nothing was."""
     purpose = Purpose(
-        options.get("layout", "rlds"),
-        options.get("images", "png"),
-        options.get("name", "episodes"),
-        options.get("fps", 10),
+        options.get("layout", usual.layout),
+        options.get("images", usual.images),
+        options.get("name", usual.name),
+        options.get("fps", usual.fps),
     )
     if purpose.layout not in ("rlds", "lerobot") or purpose.images not in ("png", "jpeg", "raw"):
         raise ConfigError(

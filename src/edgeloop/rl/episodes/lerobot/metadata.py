@@ -51,7 +51,7 @@ def write_info(folder: Path, info: Info) -> None:
         "chunks_size": FILES_PER_CHUNK,
         "data_files_size_in_mb": 100,
         "video_files_size_in_mb": 200,
-        "fps": info.fps,
+        "fps": int(info.fps) if info.fps == int(info.fps) else info.fps,
         "splits": {"train": f"0:{info.episodes}"},
         "data_path": info.data_path,
         "video_path": None,

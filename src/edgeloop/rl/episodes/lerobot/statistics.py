@@ -25,21 +25,22 @@ def statistics_of(column: Array, *, is_image: bool) -> Statistics:
 
 def together(one: Mapping[str, Any], other: Mapping[str, Any]) -> Statistics:
     """The statistics of both; quantiles are means weighted by the counts, as LeRobot has them."""
-    counts = np.array([one["count"][0], other["count"][0]], np.float64)
-    shares = counts / counts.sum()
-    mean = shares[0] * one["mean"] + shares[1] * other["mean"]
-    variance = sum(
-        share * (part["std"] ** 2 + (part["mean"] - mean) ** 2)
-        for share, part in zip(shares, (one, other), strict=True)
-    )
-    return {
-        "min": np.minimum(one["min"], other["min"]),
-        "max": np.maximum(one["max"], other["max"]),
-        "mean": mean,
-        "std": np.sqrt(variance),
-        "count": one["count"] + other["count"],
-        **{name: shares[0] * one[name] + shares[1] * other[name] for name in _QUANTILES},
-    }
+    with np.errstate(all="ignore"):
+        counts = np.array([one["count"][0], other["count"][0]], np.float64)
+        shares = counts / counts.sum()
+        mean = shares[0] * one["mean"] + shares[1] * other["mean"]
+        variance = sum(
+            share * (part["std"] ** 2 + (part["mean"] - mean) ** 2)
+            for share, part in zip(shares, (one, other), strict=True)
+        )
+        return {
+            "min": np.minimum(one["min"], other["min"]),
+            "max": np.maximum(one["max"], other["max"]),
+            "mean": mean,
+            "std": np.sqrt(variance),
+            "count": one["count"] + other["count"],
+            **{name: shares[0] * one[name] + shares[1] * other[name] for name in _QUANTILES},
+        }
 
 
 def _statistics_of_images(images: Array) -> Statistics:
@@ -60,13 +61,14 @@ def _statistics_of_images(images: Array) -> Statistics:
 
 
 def _measure(values: Array, count: int) -> Statistics:
-    """Over the first axis."""
-    quantiles = np.quantile(values, list(_QUANTILES.values()), axis=0)
-    return {
-        "min": values.min(axis=0),
-        "max": values.max(axis=0),
-        "mean": values.mean(axis=0),
-        "std": values.std(axis=0),
-        "count": np.array([count]),
-        **dict(zip(_QUANTILES, quantiles, strict=True)),
-    }
+    """Over the first axis; what is not a number makes others so, silently."""
+    with np.errstate(all="ignore"):
+        quantiles = np.quantile(values, list(_QUANTILES.values()), axis=0)
+        return {
+            "min": values.min(axis=0),
+            "max": values.max(axis=0),
+            "mean": values.mean(axis=0),
+            "std": values.std(axis=0),
+            "count": np.array([count]),
+            **dict(zip(_QUANTILES, quantiles, strict=True)),
+        }

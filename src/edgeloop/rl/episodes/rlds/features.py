@@ -62,7 +62,7 @@ class Feature:
             return decode_all([bytes(value) for value in values], where)
         shape = self.shape or ()
         if isinstance(values, list):
-            opened = map(zlib.decompress, values) if self.encoding == "zlib" else values
+            opened = map(_decompress, values) if self.encoding == "zlib" else values
             whole = np.frombuffer(b"".join(opened), self.dtype.newbyteorder("<"))
             return whole.astype(self.dtype).reshape(len(values), *shape)
         return values.astype(self.dtype).reshape(-1, *shape)
@@ -136,6 +136,13 @@ def _feature_of(field: Field, images: Images) -> Feature:
     if is_image(field, images):
         return Feature("image", field.dtype, field.shape, images)
     return _number(field.dtype, field.shape)
+
+
+def _decompress(value: bytes) -> bytes:
+    try:
+        return zlib.decompress(value)
+    except zlib.error as error:
+        raise ValueError(str(error)) from error
 
 
 def _number(dtype: np.dtype[Any], shape: tuple[int, ...] = ()) -> Feature:

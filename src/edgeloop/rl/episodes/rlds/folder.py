@@ -137,14 +137,11 @@ class RldsSource:
         steps: Columns = {}
         facts: Columns = {}
         for path, feature in self._features.items():
-            is_step = path[0] == STEPS
-            if is_step and path[1] not in _READ:
-                continue
-            values = feature.unpack(example["/".join(path)], f"{where}, {'/'.join(path)}")
-            if is_step:
-                put(steps, path[1:], values)
-            elif not feature.shape:
-                facts["/".join(path[1:])] = _fact(values[0])
+            name = "/".join(path)
+            if path[0] == STEPS and path[1] in _READ:
+                put(steps, path[1:], feature.unpack(example[name], f"{where}, {name}"))
+            elif path[0] == METADATA and name in example and feature.shape == ():
+                facts["/".join(path[1:])] = _fact(feature.unpack(example[name], where)[0])
         instructions = steps.pop(INSTRUCTION[0], [""])
         return Episode(complete_columns(steps, where), instructions[0], facts)
 
