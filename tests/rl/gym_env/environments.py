@@ -77,14 +77,14 @@ def serve_env(way: Way, env: Any, **options: Any) -> GymEnvServer:
 def client_of(way: Way, server: GymEnvServer | str, **options: Any) -> GymEnvClient:
     """A client of ``server``; it ends with the test."""
     url = server if isinstance(server, str) else server.url
-    client = GymEnvClient(url, **client_options(way, **options))  # type: ignore[misc]
+    client = GymEnvClient(url, **client_options(way, **options))
     way.stack.callback(client.close)
     return client
 
 
 def vector_client_of(way: Way, server: GymEnvServer, **options: Any) -> GymVectorEnvClient:
     """A client of ``server``, which has a vector environment; it ends with the test."""
-    client = GymVectorEnvClient(server.url, **client_options(way, **options))  # type: ignore[misc]
+    client = GymVectorEnvClient(server.url, **client_options(way, **options))
     way.stack.callback(client.close)
     return client
 

@@ -94,7 +94,7 @@ def test_gymnasium_finds_nothing_wrong_with_a_client(each_way: Way) -> None:
 
 
 def test_gymnasium_finds_nothing_wrong_with_what_a_client_renders(near: Way) -> None:
-    gymnasium.register("Counting-v0", Counting, nondeterministic=True)
+    gymnasium.register("Counting-v0", "rl.gym_env.environments:Counting", nondeterministic=True)
     try:
         env = gymnasium.make("Counting-v0", render_mode="rgb_array", disable_env_checker=True)
         client = client_of(near, serve_env(near, env))
@@ -140,7 +140,7 @@ def test_options_of_a_reset_arrive(near: Way) -> None:
     assert_same(client.reset(options=options)[1], {"options": options})
 
 
-INFOS: dict[str, Any] = {
+INFOS: dict[Any, Any] = {
     "scalar": np.float32(3),
     "flag": np.bool_(True),
     "none": None,

@@ -158,7 +158,7 @@ def test_infos_are_not_changed_when_they_are_taken_apart() -> None:
     infos = {"a": array, "b": {"c": array}}
     take_apart(infos)
     assert infos["a"] is array
-    assert infos["b"]["c"] is array  # type: ignore[index]
+    assert infos["b"]["c"] is array
 
 
 @pytest.mark.parametrize(
@@ -252,7 +252,7 @@ def test_metadata_that_cannot_travel_are_left_out(caplog: pytest.LogCaptureFixtu
 def test_an_environment_with_a_space_that_cannot_travel_is_refused_with_its_name() -> None:
     env = Counting()
     env.action_space = spaces.Graph(spaces.Discrete(2), None)  # type: ignore[assignment]
-    with pytest.raises(ConfigError, match="^action_space: A Graph"):
+    with pytest.raises(ConfigError, match=r"^action_space: A Graph"):
         describe(env)
     env.action_space = spaces.Tuple([env.action_space])  # type: ignore[assignment]
     with pytest.raises(ConfigError, match=r"^action_space\[0\]: A Graph"):

@@ -21,7 +21,6 @@ KIND = "gym"
 DEFAULT_PORT = 5546
 LONGEST_PATIENCE_S = 60.0
 _LONGEST_NAME = 64
-_NUMBERING = ("session", "sequence", "patience_s")
 
 MakeEnv = Callable[[], AnyEnv]
 
@@ -109,11 +108,7 @@ class GymEnvServer(Service):
         self, action: Callable[[Tenant[Message], Message], Message], message: Message
     ) -> Message:
         """The answer to a request, or that it is not there yet: then the client asks again."""
-        session, sequence, patience_s = map(message.get, _NUMBERING)
-        if (type(session), type(sequence), type(patience_s)) != (str, int, float) or not (
-            0.0 <= patience_s <= LONGEST_PATIENCE_S
-        ):
-            raise InputError("A request has a session, a sequence, and patience_s, a float.")
+        session, sequence, patience_s = _numbering(message)
         try:
             turn = self._tenancy.turn(
                 session,
@@ -170,6 +165,16 @@ def _maker(env: AnyEnv | MakeEnv, num_envs: int) -> MakeEnv:
     if not num_envs:
         return env
     return lambda: SyncVectorEnv([env] * num_envs)  # type: ignore[list-item]
+
+
+def _numbering(message: Message) -> tuple[str, int, float]:
+    session, sequence = message.get("session"), message.get("sequence")
+    patience_s = message.get("patience_s")
+    if type(session) is not str or type(sequence) is not int or type(patience_s) is not float:
+        raise InputError("A request has a session, a sequence (int), and patience_s (float).")
+    if not 0.0 <= patience_s <= LONGEST_PATIENCE_S:
+        raise InputError(f"patience_s is 0 to {LONGEST_PATIENCE_S:g} s, not {patience_s}.")
+    return session, sequence, patience_s
 
 
 def _described_infos(infos: Any) -> Message:
