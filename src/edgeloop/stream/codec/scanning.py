@@ -14,13 +14,18 @@ _LENGTH_BYTES = {
 _NO_CONTAINERS = bytes(
     byte for byte in range(256) if not (0x80 <= byte < 0xA0 or 0xDC <= byte < 0xE0)
 )
+_TIMESTAMPS = tuple(bytes((before, 0xFF)) for before in (0xD6, 0xD7, 4, 8, 12))
+"""What is around the code of those that have a valid size, 4, 8 or 12 bytes."""
 _FIXED_EXTENSION = {0xD4: 1, 0xD5: 2, 0xD6: 4, 0xD7: 8, 0xD8: 16}
 
 
 def scan_suspect(header: bytes) -> None:
     """``scan``, unless the header's bytes alone tell that it cannot claim too much."""
-    containers = header.translate(None, _NO_CONTAINERS)
-    if 0xFF in header or len(containers) > kinds.MAX_DEPTH or len(header) > kinds.MAX_ENTRIES:
+    if (
+        len(header.translate(None, _NO_CONTAINERS)) > kinds.MAX_DEPTH
+        or len(header) > kinds.MAX_ENTRIES
+        or _may_have_timestamp(header)
+    ):
         scan(header)
 
 
@@ -35,6 +40,10 @@ def scan(header: bytes) -> None:
         _scan(header)
     except IndexError:
         raise CodecError("The message's header is cut off.") from None
+
+
+def _may_have_timestamp(header: bytes) -> bool:
+    return 0xFF in header and any(start in header for start in _TIMESTAMPS)
 
 
 def _scan(header: bytes) -> None:

@@ -24,6 +24,9 @@ _KINDS = {int(kind): kind for kind in Kind}
 _PREFIX_BYTES = PREFIX.size
 _pack = PREFIX.pack
 _unpack = PREFIX.unpack_from
+_unpack_whole = struct.Struct("<8sIQQ").unpack_from
+_PLAIN_STARTS = {PREFIX.pack(MAGIC, kind, 0, 0, 0, 0, 0)[:8]: kind for kind in Kind}
+"""What a frame begins with whose body is behind its header."""
 
 Buffer = bytes | memoryview
 Shared = tuple[int, int, int, int, int]
@@ -82,7 +85,7 @@ class Wire:
             return
         releases = self._releases() if self._released else 0
         prefix = _pack(MAGIC, kind, 0, 0, len(header), size, releases)
-        data = b"".join((prefix, header, *message.pieces())) if size else prefix + header
+        data = message.joined(prefix) if size else prefix + header
         self._tally.bytes_out += len(data)
         try:
             sent = self._socket.send(data)
@@ -98,21 +101,21 @@ class Wire:
         """
         if self._start != self._end:
             return self._receive_slowly()
-        self._start = self._end = 0
-        end = self._end = self._receive_into(self._ahead)
-        if end < _PREFIX_BYTES:
-            return self._receive_slowly()
-        magic, kind, place, _, header_size, size, released = _unpack(self._ahead)
-        middle = _PREFIX_BYTES + header_size
-        if middle + size != end or magic != MAGIC or kind not in _KINDS or place or released:
-            return self._receive_slowly()
-        if end > self.max_bytes:
-            return self._receive_slowly()
-        # The way of most: the whole frame, and nothing else, came with one system call.
-        self._end = 0
-        self._tally.bytes_in += end
         ahead = self._ahead
-        return _KINDS[kind], ahead[_PREFIX_BYTES:middle].tobytes(), bytearray(ahead[middle:end])
+        try:
+            end = self._socket.recv_into(ahead)
+        except (OSError, ValueError) as error:
+            raise _broken(error, idle=True) from error
+        if _PREFIX_BYTES <= end <= self.max_bytes:
+            start, header_size, size, released = _unpack_whole(ahead)
+            middle = _PREFIX_BYTES + header_size
+            if middle + size == end and start in _PLAIN_STARTS and not released:
+                # The way of most: the whole frame, and nothing else, came with one system call.
+                self._tally.bytes_in += end
+                body = bytearray(ahead[middle:end]) if size else bytearray()
+                return _PLAIN_STARTS[start], ahead[_PREFIX_BYTES:middle].tobytes(), body
+        self._start, self._end = 0, end
+        return self._receive_slowly()
 
     def _send_large(self, kind: Kind, message: Encoded) -> None:
         header, size = message.header, message.size
