@@ -92,7 +92,7 @@ def encode(value: Any, *, title: str | None = None) -> Encoded:
         scan(header)
     size = 0
     for part in parts:
-        size += (-size & 63) + (len(part) if type(part) is bytes else part.nbytes)
+        size += (-size & 63) + (len(part) if isinstance(part, bytes) else part.nbytes)
     return Encoded(header, parts, size)
 
 
