@@ -102,7 +102,7 @@ class Service:
 
     def run(self) -> None:
         """Answer until `close` is called, or Ctrl-C or SIGTERM ends it."""
-        with _interrupted_by_sigterm(), self, contextlib.suppress(KeyboardInterrupt):
+        with contextlib.suppress(KeyboardInterrupt), _interrupted_by_sigterm(), self:
             self._ended.wait()
 
     def about(self) -> Message:
