@@ -23,7 +23,7 @@ _FIRST_PAUSE_S = 0.01
 _LONGEST_PAUSE_S = 0.5
 _FAREWELL_S = 1.0
 _LONGEST_PATIENCE_S = 15.0
-_CERTAIN = (CodecError, Conflict, EnvironmentLost, RemoteError, TooLarge)
+_CERTAIN = (CodecError, ConfigMismatch, Conflict, EnvironmentLost, RemoteError, TooLarge)
 """After these it is known whether the environment did what was asked."""
 _CHANGING = ("reset", "step")
 _REFUSALS: dict[str, type[EdgeloopError]] = {
@@ -109,11 +109,11 @@ class Asker:
         except EnvironmentLost:
             if route != "reset":
                 raise
-        before = self.environment
-        self._session, self.environment = self._enter(takeover=False)
-        if pack(before) != pack(self.environment):
-            self.environment = before
+        session, environment = self._enter(takeover=False)
+        if pack(environment) != pack(self.environment):
+            self._insist("leave", {"session": session})
             raise ConfigMismatch("The server has another environment now: connect again.")
+        self._session = session
         return self._insist(route, self._numbered(request, sequence))
 
     def _numbered(self, request: Message, sequence: int) -> Message:
