@@ -70,11 +70,12 @@ class Layout:
 
     def leaves(self, tree: Mapping[str, Any]) -> list[Any]:
         """The leaves of nested dicts with the keys of this layout, unchecked, in its order."""
-        if self._flat and len(tree) == len(self._keys):
+        if self._flat:
             try:
-                return [tree[key] for key in self._keys]
-            except KeyError:
-                pass  # the way below says which
+                if len(tree) == len(self._keys):
+                    return [tree[key] for key in self._keys]
+            except (KeyError, TypeError, IndexError):
+                pass  # the way below says what is wrong
         found: list[Any] = [None] * len(self.fields)
         _collect(self._tree, tree, found, ())
         return found
