@@ -456,6 +456,26 @@ def test_calls_and_bytes_are_counted_on_both_sides(way: Way) -> None:
         assert 0 < counters["call_seconds_p50"] <= counters["call_seconds_max"]
 
 
+CARRIERS = {
+    "tcp": "TCP",
+    "tls": "TCP with TLS",
+    "near": "shared memory",
+    "unix": "shared memory",
+    "shared": "shared memory",
+    "grpc": "gRPC",
+    "grpc+tls": "gRPC",
+    "zmq": "ZeroMQ",
+    "zmq+curve": "ZeroMQ",
+}
+
+
+def test_a_client_says_what_carries_its_connections(way: Way) -> None:
+    client = way.connect(way.serve(echo))
+    assert client.way == ""
+    client.call("echo", {})
+    assert client.way == CARRIERS[way.name]
+
+
 def test_servers_start_and_stop_sixty_times(way: Way) -> None:
     url = way.serve(echo).url
     way.stack.close()

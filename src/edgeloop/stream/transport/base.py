@@ -146,6 +146,11 @@ class Client(ABC):
         CodecError, TooLarge, Overloaded, Unauthenticated.
         """
 
+    @property
+    def way(self) -> str:
+        """What carried the newest connection: "TCP", "shared memory", ...; "" before the first."""
+        return ""
+
     @abstractmethod
     def subscribe(self, topic: str, callback: Callback) -> Subscription:
         """Call back with the current publication of ``topic`` and each newer one, in one thread.

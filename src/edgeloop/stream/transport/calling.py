@@ -67,6 +67,10 @@ class CallingClient(Client):
         self._connections.give_back(connection, now)
         return content
 
+    @property
+    def way(self) -> str:
+        return self._connections.way
+
     def subscribe(self, topic: str, callback: Callback) -> Subscription:
         subscriber = Subscriber(topic, callback, self._connections)
         with self._lock:

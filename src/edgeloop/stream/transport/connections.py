@@ -4,7 +4,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from time import monotonic
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from edgeloop.errors import StreamClosed, StreamTimeout
 from edgeloop.stream.codec import Decoder, Encoded
@@ -19,7 +19,9 @@ _FRESH_S = 0.0001
 
 
 class Link(Protocol):
-    """A connection that one thread at a time uses."""
+    """A connection that one thread at a time uses; ``way`` says what carries it."""
+
+    way: ClassVar[str]
 
     def within(self, seconds: float, *, since: float | None = None) -> None:
         """What follows must end so many seconds after ``since`` (now), else it is StreamTimeout.
@@ -68,6 +70,7 @@ class Connections:
 
     def __init__(self, url: str, open_link: Open, limits: Limits) -> None:
         self.ledger = Ledger()
+        self.way = ""
         self._url = url
         self._open_link = open_link
         self._most = limits.connections
@@ -165,6 +168,7 @@ class Connections:
         with self._changed:
             self._opening -= 1
             self._all.add(connection)
+            self.way = connection.link.way
         if self._closing.is_set():
             self.drop(connection)
             raise StreamClosed("The client is closed: connect again.")

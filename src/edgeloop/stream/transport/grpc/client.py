@@ -3,7 +3,7 @@
 import queue
 from math import inf
 from time import monotonic
-from typing import Any
+from typing import Any, ClassVar
 
 import grpc
 
@@ -58,6 +58,8 @@ class GrpcDoor:
 
 class GrpcLink:
     """A channel that carries one call at a time, or one subscription."""
+
+    way: ClassVar[str] = "gRPC"
 
     def __init__(
         self,

@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Sequence
 from math import inf
 from time import monotonic
+from typing import ClassVar
 
 from edgeloop.errors import CodecError, StreamClosed, StreamError, StreamTimeout, TooLarge
 from edgeloop.stream.codec import MAX_HEADER_BYTES, Encoded
@@ -38,6 +39,8 @@ class Wire:
 
     ``max_bytes`` bounds the frames that come in, ``max_bytes_out`` is what the other side takes.
     """
+
+    way: ClassVar[str] = "TCP"
 
     def __init__(self, sock: socket.socket, buffers: Buffers, tally: Tally) -> None:
         self.max_bytes = self.max_bytes_out = _HANDSHAKE_BYTES
@@ -247,6 +250,8 @@ class Wire:
 
 class TlsWire(Wire):
     """Frames in TLS: no vectors of buffers, and time-outs by Python."""
+
+    way = "TCP with TLS"
 
     def _send_all(self, buffers: Sequence[Buffer]) -> None:
         for buffer in buffers:

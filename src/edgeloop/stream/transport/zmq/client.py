@@ -5,7 +5,7 @@ import os
 import weakref
 from math import inf
 from time import monotonic
-from typing import Any
+from typing import Any, ClassVar
 
 import zmq
 
@@ -58,6 +58,8 @@ class ZmqDoor:
 
 class ZmqLink:
     """A DEALER socket that carries one call at a time, or one subscription."""
+
+    way: ClassVar[str] = "ZeroMQ"
 
     def __init__(
         self, made: Any, token: str | None, limits: Limits, buffers: Buffers, tally: Tally
