@@ -20,8 +20,8 @@ from edgeloop.loop.services import (
     deployments,
     endings,
     figures,
+    hearing,
     models,
-    nodes,
     progress,
     projects,
     publishing,
@@ -339,5 +339,4 @@ async def _nodes(loop: Seed, project: Project) -> None:
             node_version="0.1",
             outbox_depth=depth,
         )
-        async with loop.workspaces.write() as workspace:
-            await nodes.heard_from_detector(workspace, project.id, status)
+        await hearing.hear_detector(loop.workspaces, PERSON, project, status)

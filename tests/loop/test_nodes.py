@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from edgeloop.errors import Conflict, NotFound
-from edgeloop.loop.services import nodes, queue
+from edgeloop.loop.services import hearing, nodes, queue
 from edgeloop.loop.services.nodes import KnownNode, NodeFilter
 from edgeloop.loop.services.queue import Match
 from edgeloop.protocol import routes
@@ -40,8 +40,7 @@ async def known(loop: LoopInHand) -> dict[str, KnownNode]:
 
 async def hear_detector(loop: LoopInHand, status: DetectorStatus = DETECTOR) -> None:
     """A detector of zoo/cats reports."""
-    async with loop.workspaces.write() as workspace:
-        await nodes.heard_from_detector(workspace, loop.project.id, status)
+    await hearing.hear_detector(loop.workspaces, PERSON, loop.project, status)
 
 
 def test_a_node_keeps_its_last_report(tmp_path: Path) -> None:

@@ -47,7 +47,7 @@ from edgeloop.loop.db.session import Database
 from edgeloop.loop.dispatch import Dispatcher
 from edgeloop.loop.events import ConnectedNodes, FleetServer
 from edgeloop.loop.folder import keep_password, own_folder, sweep
-from edgeloop.loop.services import accounts, files, permanent
+from edgeloop.loop.services import accounts, files, hearing, permanent
 from edgeloop.loop.services.throttles import Rate
 from edgeloop.loop.services.workspace import Caller, Workspaces
 from edgeloop.loop.settings import LoopSettings
@@ -97,6 +97,7 @@ def create_app(
                 await _prepare_tests(workspaces, settings)
                 async with _running(fleet, dispatcher, kept):
                     yield
+                await hearing.write_down(workspaces)
             finally:
                 workspaces.passwords.close()
                 await database.close()

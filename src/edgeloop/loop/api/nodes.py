@@ -8,7 +8,7 @@ from edgeloop.client.calls.records import NodeRecord, SvgRecord
 from edgeloop.loop.api.context import Asking
 from edgeloop.loop.api.documented import Nothing, answers, page_of
 from edgeloop.loop.api.paging import Limit, page
-from edgeloop.loop.services import commands, deployments, nodes, projects
+from edgeloop.loop.services import commands, deployments, hearing, nodes, projects
 from edgeloop.loop.services.access import Right
 from edgeloop.loop.services.commands import Gesture
 from edgeloop.loop.services.nodes import KnownNode, NodeFilter
@@ -107,11 +107,11 @@ async def hear_detector(
     asking: Asking, organization: str, name: str, body: DetectorStatusPayload
 ) -> dict[str, Any]:
     """Remember a detector's report."""
-    async with asking.write() as workspace:
+    async with asking.read() as workspace:
         project = await projects.by_names(
             workspace, organization, name=name, right=Right.REPORT_DETECTOR
         )
-        await nodes.heard_from_detector(workspace, project.id, body.to_type())
+    await hearing.hear_detector(asking.parts.workspaces, asking.caller, project, body.to_type())
     return {}
 
 

@@ -21,12 +21,16 @@ from sqlalchemy.ext.asyncio import (
 )
 
 from edgeloop.errors import ConfigError, Conflict, Overloaded, StorageFull, Unprocessable
+from edgeloop.loop.db.memory import Memory
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
 
 class Database:
-    """Opens sessions; writers take their turn, readers never wait."""
+    """Opens sessions; writers take their turn, readers never wait.
+
+    ``memory`` keeps what readers need again and again.
+    """
 
     def __init__(self, url: str) -> None:
         """Raises ConfigError where ``url`` names no database that can be used."""
@@ -35,6 +39,7 @@ class Database:
         event.listen(self._engine.sync_engine, "handle_error", _translate)
         if self._engine.dialect.name == "sqlite":
             _prepare_sqlite(self._engine.sync_engine)
+        self.memory = Memory(self._engine)
         self._sessions = async_sessionmaker(self._engine, expire_on_commit=False)
         self._turn = asyncio.Lock()  # waiting writers hold no connection that a reader could use
 
@@ -61,10 +66,14 @@ class Database:
         StorageFull, ConfigError or Overloaded where the database cannot take it.
         """
         with _storage_errors():
-            async with self._turn, self._sessions() as session:
-                await session.connection(execution_options={"begin": "IMMEDIATE"})
-                yield session
-                await session.commit()
+            async with self._turn:
+                try:
+                    async with self._sessions() as session:
+                        await session.connection(execution_options={"begin": "IMMEDIATE"})
+                        yield session
+                        await session.commit()
+                finally:
+                    self.memory.changed()  # also where nobody knows whether it was committed
 
     async def check_writable(self) -> None:
         """Take the writers' turn and give it back; raises ConfigError, StorageFull, Overloaded."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from edgeloop.errors import Forbidden, NotFound
-from edgeloop.loop.services import annotating, deployments, nodes, progress, projects
+from edgeloop.loop.services import annotating, deployments, hearing, progress, projects
 from edgeloop.loop.services.access import Right
 from edgeloop.loop.services.workspace import Caller, Workspaces
 from edgeloop.protocol import events
@@ -50,7 +50,7 @@ class Reports:
     """The events that nodes send; each answers with the payload of its acknowledgement."""
 
     def __init__(self, workspaces: Workspaces, *, on_report: Callable[[], None]) -> None:
-        """``on_report`` is called when a trainer has reported."""
+        """``on_report`` is called when a trainer has reported something new."""
         self._workspaces = workspaces
         self._on_report = on_report
         self.by_event: dict[str, Report] = {
@@ -65,10 +65,10 @@ class Reports:
 
     async def _update_trainer(self, speaker: Speaker, status: Any = None) -> None:
         report = TrainerStatusPayload.read(status).to_type()
-        async with self._workspaces.write(speaker.account) as workspace:
-            await progress.heard_from_trainer(workspace, report)
+        is_news = await hearing.hear_trainer(self._workspaces, speaker.account, report)
         speaker.bind(report.id)
-        self._on_report()
+        if is_news:
+            self._on_report()
 
     async def _update_training(
         self, speaker: Speaker, organization: Any = "", project: Any = "", report: Any = None
@@ -97,18 +97,18 @@ class Reports:
     ) -> dict[str, str] | None:
         """Detectors before 0.16 learn their target from the answer; null where there is none."""
         report = DetectorStatusPayload.read(status).to_type()
-        async with self._workspaces.write(speaker.caller) as workspace:
+        async with self._workspaces.read(speaker.caller) as workspace:
             found = await projects.by_names(
                 workspace,
                 str(organization or speaker.organization),
                 name=str(project or speaker.project),
                 right=Right.REPORT_DETECTOR,
             )
-            await nodes.heard_from_detector(workspace, found.id, report)
             try:
                 target = await deployments.target(workspace, found)
             except NotFound:
                 target = None
+        await hearing.hear_detector(self._workspaces, speaker.caller, found, report)
         speaker.bind(report.id)
         if target is None:
             return None
@@ -116,8 +116,7 @@ class Reports:
 
     async def _update_annotation_node(self, speaker: Speaker, status: Any = None) -> None:
         report = AnnotatorStatusPayload.read(status).to_type()
-        async with self._workspaces.write(speaker.account) as workspace:
-            await nodes.heard_from_annotator(workspace, report)
+        await hearing.hear_annotator(self._workspaces, speaker.account, report)
         speaker.bind(report.id)
 
     async def _update_segmentation_annotation(

@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import func, select
 
 from edgeloop.errors import Conflict, NotFound
-from edgeloop.loop.db.tables import DeploymentRow, ModelFileRow, ModelRow
+from edgeloop.loop.db.tables import DeploymentRow, ModelFileRow, ModelRow, ProjectRow
 from edgeloop.loop.services import projects
 from edgeloop.loop.services.access import Right
 from edgeloop.loop.services.projects import Project
@@ -83,7 +83,11 @@ async def deploy(
 
 async def target(workspace: Workspace, project: Project) -> Deployment:
     """The present target; raises NotFound where nothing was deployed."""
-    present = await history(workspace, project, limit=1)
+    present = await workspace.remembered(
+        ("target", project.id),
+        (DeploymentRow, ModelRow, ProjectRow),
+        lambda: history(workspace, project, limit=1),
+    )
     if not present:
         raise NotFound(f"No model of {project.address} is deployed.")
     return present[0]

@@ -2,18 +2,18 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, false, or_, select
+from sqlalchemy.orm.attributes import set_committed_value
 
 from edgeloop.errors import Conflict, Forbidden
 from edgeloop.loop.db.tables import NodeRow, ProjectRow, TrainingRow
 from edgeloop.loop.services import access, projects
 from edgeloop.loop.services.access import Right
+from edgeloop.loop.services.presence import Report
 from edgeloop.loop.services.workspace import Caller, Workspace
-from edgeloop.protocol.payloads.nodes import annotator_status_to_json, detector_status_to_json
-from edgeloop.types import AnnotatorStatus, DetectorStatus
 
 RUNNING = "running"
 """The state of a training that a trainer has: its own module builds on this one."""
@@ -26,17 +26,6 @@ _REPORTS = {
     ANNOTATOR: Right.ANNOTATE,
 }
 ONLINE_FOR = {TRAINER: timedelta(seconds=30), DETECTOR: timedelta(seconds=75)}
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """What a node said of itself; ``status`` is wire JSON, ``project_id`` whom it works for."""
-
-    id: str
-    kind: str
-    name: str
-    project_id: str | None
-    status: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,24 +86,6 @@ class KnownTrainer:
     state: str
 
 
-async def heard_from_detector(
-    workspace: Workspace, project_id: str, status: DetectorStatus
-) -> NodeRow:
-    """Remember a detector's report; raises Conflict where the id is another kind of node's."""
-    report = Report(status.id, DETECTOR, status.name, project_id, detector_status_to_json(status))
-    return await remember(workspace, report)
-
-
-async def heard_from_annotator(workspace: Workspace, status: AnnotatorStatus) -> NodeRow:
-    """Remember an annotator's report; raises Conflict where the id is another kind of node's.
-
-    Raises Forbidden where the caller may annotate nothing.
-    """
-    access.check_somewhere(workspace.caller, Right.ANNOTATE)
-    report = Report(status.id, ANNOTATOR, status.name, None, annotator_status_to_json(status))
-    return await remember(workspace, report)
-
-
 async def remember(workspace: Workspace, report: Report) -> NodeRow:
     """Keep a node's last report; raises Conflict where the id is another kind of node's."""
     node = await workspace.session.get(NodeRow, report.id)
@@ -141,6 +112,8 @@ async def known(workspace: Workspace, node_id: str, *, right: Right) -> NodeRow:
     with have the right. Raises NotFound, Unauthenticated, Forbidden.
     """
     node = await workspace.session.get(NodeRow, node_id)
+    if node is not None:
+        _refresh(workspace, node)
     if node is not None and node.project_id is None:
         access.check_somewhere(workspace.caller, right)
         _check_common(workspace, node, right)
@@ -187,7 +160,7 @@ async def list_by_id(
     if which.is_online is None:
         query = query.limit(limit)
     found = [
-        KnownNode(node, organization, project, is_online(workspace, node))
+        KnownNode(_refresh(workspace, node), organization, project, is_online(workspace, node))
         for node, organization, project in await workspace.session.execute(
             query.order_by(NodeRow.id)
         )
@@ -203,6 +176,7 @@ async def forget(workspace: Workspace, node_id: str) -> None:
     node = await known(workspace, node_id, right=Right.COMMAND_NODES)
     if is_online(workspace, node):
         raise Conflict(f"The node {node.name or node.id} is online: end it first.")
+    workspace.recent.nodes.forget(node_id)
     running = select(TrainingRow.number).where(
         TrainingRow.trainer_id == node.id, TrainingRow.state == RUNNING
     )
@@ -255,7 +229,23 @@ def _visible(caller: Caller) -> ColumnElement[bool]:
     return or_(for_all if caller.grants else false(), projects.visible(caller))
 
 
+def last_seen(workspace: Workspace, node: NodeRow) -> datetime:
+    """When the node was heard from last, which may not be written down yet."""
+    heard = workspace.recent.nodes.last(node.id)
+    return max(heard.at, node.last_seen) if heard else node.last_seen
+
+
 def is_online(workspace: Workspace, node: NodeRow) -> bool:
     """Whether the node is connected, or was heard from lately."""
-    lately = workspace.clock() - node.last_seen < ONLINE_FOR.get(node.kind, timedelta(seconds=30))
+    age = workspace.clock() - last_seen(workspace, node)
+    lately = age < ONLINE_FOR.get(node.kind, timedelta(seconds=30))
     return lately or workspace.fleet.is_connected(node.id)
+
+
+def _refresh(workspace: Workspace, node: NodeRow) -> NodeRow:
+    """The row with what its node said last, which may not be written down yet."""
+    heard = workspace.recent.nodes.last(node.id)
+    if heard is not None and heard.at > node.last_seen:
+        set_committed_value(node, "status", dict(heard.report.status))
+        set_committed_value(node, "last_seen", heard.at)
+    return node

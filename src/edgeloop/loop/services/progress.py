@@ -11,6 +11,7 @@ from edgeloop.loop.db.tables import EpochRow, ModelRow, TrainingLogRow, Training
 from edgeloop.loop.services import access, dismissals, models, nodes, projects
 from edgeloop.loop.services.access import Right
 from edgeloop.loop.services.endings import put_back
+from edgeloop.loop.services.presence import Report
 from edgeloop.loop.services.trainings import TrainingState, numbered
 from edgeloop.loop.services.workspace import Workspace
 from edgeloop.protocol.payloads.nodes import trainer_status_to_json
@@ -39,9 +40,7 @@ async def heard_from_trainer(workspace: Workspace, status: TrainerStatus) -> Tra
     access.check_somewhere(workspace.caller, Right.TRAIN)
     project_id = await _project_of(workspace, status)
     said = trainer_status_to_json(status)
-    await nodes.remember(
-        workspace, nodes.Report(status.id, nodes.TRAINER, status.name, project_id, said)
-    )
+    await nodes.remember(workspace, Report(status.id, nodes.TRAINER, status.name, project_id, said))
     await dismissals.heard_from_trainer(workspace, status)
     training = await running_training(workspace, status.id)
     if training is not None:

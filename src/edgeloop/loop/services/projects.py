@@ -10,7 +10,7 @@ from typing import Protocol, TypeVar, get_args
 from sqlalchemy import ColumnElement, func, or_, select, true, tuple_
 
 from edgeloop.errors import Conflict, Forbidden, NotFound, Unauthenticated, Unprocessable
-from edgeloop.loop.db.tables import ImageRow, OrganizationRow, ProjectRow
+from edgeloop.loop.db.tables import CategoryRow, ImageRow, OrganizationRow, ProjectRow
 from edgeloop.loop.services import access, categories
 from edgeloop.loop.services.access import Right
 from edgeloop.loop.services.categories import CategoryWish, wish_for
@@ -91,19 +91,28 @@ async def by_names(
     Who may not see it is told the same whether it exists or not: without an account to log in
     (Unauthenticated, Forbidden), with one that there is none.
     """
-    condition = (ProjectRow.organization_id == organization, ProjectRow.name == name)
-    row = await workspace.session.scalar(select(ProjectRow).where(*condition))
-    is_open = row is not None and row.open_to_devices
     address = f"{organization}/{name}"
+    found = await workspace.remembered(
+        ("project", organization, name),
+        (ProjectRow, CategoryRow, OrganizationRow),
+        lambda: _named(workspace, organization, name),
+    )
+    is_open = found is not None and found.open_to_devices
     try:
         access.check(workspace.caller, right, address=address, is_open=is_open)
     except (Unauthenticated, Forbidden):
-        if row is not None:
+        if found is not None:
             _note_refusal(workspace, address, right)
         raise
-    if row is None:
+    if found is None:
         raise NotFound(f"There is no project {organization}/{name}.")
-    return (await _with_categories(workspace, [row]))[0]
+    return found
+
+
+async def _named(workspace: Workspace, organization: str, name: str) -> Project | None:
+    condition = (ProjectRow.organization_id == organization, ProjectRow.name == name)
+    row = await workspace.session.scalar(select(ProjectRow).where(*condition))
+    return None if row is None else (await _with_categories(workspace, [row]))[0]
 
 
 def _note_refusal(workspace: Workspace, address: str, right: Right) -> None:

@@ -208,7 +208,7 @@ async def _idle_trainers(workspace: Workspace) -> list[NodeRow]:
     return [
         node
         for node in await _trainers(workspace)
-        if node.last_seen >= oldest
+        if nodes.last_seen(workspace, node) >= oldest
         and node.status.get("state") == TrainerState.IDLE
         and node.id not in taken
         and workspace.fleet.is_connected(node.id)

@@ -8,16 +8,23 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, delete, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, delete, select, update
+from sqlalchemy.orm import InstrumentedAttribute
 
 from edgeloop.errors import EdgeloopError, NotFound, Unauthenticated
-from edgeloop.loop.db.tables import AccountRow, MembershipRow, ProjectRow, SessionRow
+from edgeloop.loop.db.tables import (
+    AccountRow,
+    MembershipRow,
+    OrganizationRow,
+    ProjectRow,
+    SessionRow,
+)
 from edgeloop.loop.services import access, grants
+from edgeloop.loop.services.sightings import Sightings
 from edgeloop.loop.services.workspace import Caller, Workspace, Workspaces
 
 MAX_PER_ACCOUNT = 1000
 """A node that logs in again and again ends its own oldest sessions."""
-TOUCH_AFTER = timedelta(minutes=1)
 _MAX_AGENT = 200
 _OF_DEVICE = "device_"
 """How the tokens of devices begin: there is nothing to be kept of them, and nothing to be gained
@@ -106,19 +113,15 @@ async def caller_of(workspaces: Workspaces, token: str, *, lifetime: timedelta) 
     """Who holds this token; an unknown or expired one counts as none. Prolongs the session."""
     if token.startswith(_OF_DEVICE):
         return Caller(has_session=True)
-    rows = await _rows_of(workspaces, token) if token else []
-    if not rows:
+    token_hash = _hash_of(token)
+    login = await _remembered(workspaces, token_hash) if token else None
+    if login is None:
         return Caller()
-    login, account = rows[0].SessionRow, rows[0].AccountRow
-    if account.is_disabled or login.last_seen + lifetime < workspaces.clock():
+    last_seen = workspaces.recent.sessions.last(token_hash) or login.last_seen
+    if last_seen + lifetime < workspaces.clock():
         return Caller()
-    await _touch(workspaces, login.token_hash, last_seen=login.last_seen)
-    return Caller(
-        account_id=account.id,
-        username=account.username,
-        grants=grants.of_account(account, [(row.MembershipRow, row.project) for row in rows]),
-        has_session=True,
-    )
+    await _touch(workspaces, token_hash, written=login.last_seen)
+    return login.caller
 
 
 async def listed(workspace: Workspace, token: str, *, lifetime: timedelta) -> Sequence[Session]:
@@ -137,7 +140,7 @@ async def listed(workspace: Workspace, token: str, *, lifetime: timedelta) -> Se
         Session(
             id=_id_of(row),
             created=row.created,
-            last_seen=row.last_seen,
+            last_seen=workspace.recent.sessions.last(row.token_hash) or row.last_seen,
             origin=Origin(row.address, row.agent),
             is_present=row.token_hash == present,
         )
@@ -203,28 +206,71 @@ async def _forget_old(workspace: Workspace, account_id: str, *, before: datetime
     await session.execute(delete(SessionRow).where(SessionRow.token_hash.in_(hashes)))
 
 
-async def _rows_of(workspaces: Workspaces, token: str) -> Sequence[Any]:
+@dataclass(frozen=True, slots=True)
+class _Login:
+    """A session of an account that may log in, as it is written down."""
+
+    caller: Caller
+    last_seen: datetime
+
+
+async def _remembered(workspaces: Workspaces, token_hash: str) -> _Login | None:
+    tables = (SessionRow, AccountRow, MembershipRow, ProjectRow, OrganizationRow)
+    async with workspaces.read() as workspace:
+        return await workspace.remembered(
+            ("session", token_hash), tables, lambda: _login_of(workspace, token_hash)
+        )
+
+
+async def _login_of(workspace: Workspace, token_hash: str) -> _Login | None:
+    rows = await _rows_of(workspace, token_hash)
+    if not rows or rows[0].AccountRow.is_disabled:
+        return None
+    account: AccountRow = rows[0].AccountRow
+    caller = Caller(
+        account_id=account.id,
+        username=account.username,
+        grants=grants.of_account(account, [(row.MembershipRow, row.project) for row in rows]),
+        has_session=True,
+    )
+    return _Login(caller, rows[0].SessionRow.last_seen)
+
+
+async def _rows_of(workspace: Workspace, token_hash: str) -> Sequence[Any]:
     """The session, its account and a row for each of the account's roles, in one query."""
     query = (
         select(SessionRow, AccountRow, MembershipRow, ProjectRow.name.label("project"))
         .join(AccountRow, SessionRow.account_id == AccountRow.id)
         .outerjoin(MembershipRow, MembershipRow.account_id == AccountRow.id)
         .outerjoin(ProjectRow, MembershipRow.project_id == ProjectRow.id)
-        .where(SessionRow.token_hash == _hash_of(token))
+        .where(SessionRow.token_hash == token_hash)
     )
-    async with workspaces.read() as workspace:
-        return (await workspace.session.execute(query)).all()
+    return (await workspace.session.execute(query)).all()
 
 
-async def _touch(workspaces: Workspaces, token_hash: str, *, last_seen: datetime) -> None:
-    now = workspaces.clock()
-    if now - last_seen < TOUCH_AFTER:
-        return
+async def _touch(workspaces: Workspaces, token_hash: str, *, written: datetime) -> None:
+    seen, now = workspaces.recent.sessions, workspaces.clock()
+    if seen.note(token_hash, now=now, written=written):
+        await write_sightings(workspaces, seen, SessionRow.token_hash, SessionRow.last_seen)
+
+
+async def write_sightings(
+    workspaces: Workspaces,
+    seen: Sightings,
+    identity: InstrumentedAttribute[str],
+    when: InstrumentedAttribute[Any],
+) -> None:
+    """Write all of them down, where the rows with this ``identity`` have ``when``."""
+    table = identity.class_.__table__
+    statement = (
+        update(table)
+        .where(identity.expression == bindparam("who"))
+        .values({when.key: bindparam("at", type_=when.type)})
+    )
     with contextlib.suppress(EdgeloopError):  # who only reads goes on when the disk is full
         async with workspaces.write() as workspace:
-            await workspace.session.execute(
-                update(SessionRow).where(SessionRow.token_hash == token_hash).values(last_seen=now)
-            )
+            if rows := [{"who": who, "at": at} for who, at in seen.take().items()]:
+                await (await workspace.session.connection()).execute(statement, rows)
 
 
 def _id_of(row: SessionRow) -> str:

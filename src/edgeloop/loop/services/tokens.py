@@ -1,22 +1,27 @@
 """API tokens: what a program shows instead of a password; lends some of an account's rights."""
 
-import contextlib
 import hashlib
 import secrets
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, select
 
-from edgeloop.errors import EdgeloopError, NotFound, Unauthenticated, Unprocessable
-from edgeloop.loop.db.tables import AccountRow, MembershipRow, ProjectRow, TokenRow
+from edgeloop.errors import NotFound, Unauthenticated, Unprocessable
+from edgeloop.loop.db.tables import (
+    AccountRow,
+    MembershipRow,
+    OrganizationRow,
+    ProjectRow,
+    TokenRow,
+)
 from edgeloop.loop.services import access, grants, projects
 from edgeloop.loop.services.access import Right
 from edgeloop.loop.services.grants import Grants
-from edgeloop.loop.services.sessions import TOUCH_AFTER
+from edgeloop.loop.services.sessions import write_sightings
 from edgeloop.loop.services.workspace import Caller, Workspace, Workspaces
 from edgeloop.types import ROLES, SCOPES, Scope
 
@@ -105,7 +110,13 @@ async def listed(
     if after is not None:
         query = query.where(TokenRow.id > after)
     rows = await workspace.session.execute(query)
-    return [_token(row, username, _address(project)) for row, username, project in rows]
+    return [
+        replace(
+            _token(row, username, _address(project)),
+            last_used=workspace.recent.tokens.last(row.id) or row.last_used,
+        )
+        for row, username, project in rows
+    ]
 
 
 async def revoke(workspaces: Workspaces, caller: Caller, token_id: str) -> None:
@@ -127,22 +138,48 @@ async def revoke(workspaces: Workspaces, caller: Caller, token_id: str) -> None:
 
 async def caller_of(workspaces: Workspaces, secret: str) -> Caller:
     """Who shows this token; raises Unauthenticated for one that is unknown or has ended."""
-    rows = await _rows_of(workspaces, secret)
+    tables = (TokenRow, AccountRow, MembershipRow, ProjectRow, OrganizationRow)
+    token_hash = _hash_of(secret)
+    async with workspaces.read() as workspace:
+        pass_ = await workspace.remembered(
+            ("token", token_hash), tables, lambda: _pass_of(workspace, token_hash)
+        )
     now = workspaces.clock()
-    if not rows or rows[0].AccountRow.is_disabled:
+    if pass_ is None:
         raise Unauthenticated("This token is not known, or was revoked: set LOOP_TOKEN anew.")
+    if pass_.expires is not None and pass_.expires <= now:
+        when = f"{pass_.expires:%Y-%m-%d %H:%M} UTC"
+        raise Unauthenticated(f"The token {pass_.name!r} has expired at {when}: make a new one.")
+    seen = workspaces.recent.tokens
+    if seen.note(pass_.id, now=now, written=pass_.last_used):
+        await write_sightings(workspaces, seen, TokenRow.id, TokenRow.last_used)
+    return pass_.caller
+
+
+@dataclass(frozen=True, slots=True)
+class _Pass:
+    """A token of an account that may log in."""
+
+    id: str
+    name: str
+    expires: datetime | None
+    last_used: datetime | None
+    caller: Caller
+
+
+async def _pass_of(workspace: Workspace, token_hash: str) -> _Pass | None:
+    rows = await _rows_of(workspace, token_hash)
+    if not rows or rows[0].AccountRow.is_disabled:
+        return None
     token: TokenRow = rows[0].TokenRow
-    if token.expires is not None and token.expires <= now:
-        when = f"{token.expires:%Y-%m-%d %H:%M} UTC"
-        raise Unauthenticated(f"The token {token.name!r} has expired at {when}: make a new one.")
-    await _touch(workspaces, token, now=now)
     account: AccountRow = rows[0].AccountRow
     held = grants.of_account(account, [(row.MembershipRow, row.project) for row in rows])
     if token.project_id is not None:
-        async with workspaces.read() as workspace:
-            project = await workspace.session.get_one(ProjectRow, token.project_id)
+        project = await workspace.session.get_one(ProjectRow, token.project_id)
         held = grants.within(held, f"{project.organization_id}/{project.name}")
-    return _caller(token, account, held)
+    return _Pass(
+        token.id, token.name, token.expires, token.last_used, _caller(token, account, held)
+    )
 
 
 def _caller(token: TokenRow, account: AccountRow, held: Grants) -> Caller:
@@ -172,27 +209,16 @@ async def _project_id(workspace: Workspace, address: str) -> str:
     return (await projects.by_names(workspace, organization, name=name)).id
 
 
-async def _rows_of(workspaces: Workspaces, secret: str) -> Sequence[Any]:
+async def _rows_of(workspace: Workspace, token_hash: str) -> Sequence[Any]:
     """The token, its account and a row for each of the account's roles."""
     query = (
         select(TokenRow, AccountRow, MembershipRow, ProjectRow.name.label("project"))
         .join(AccountRow, TokenRow.account_id == AccountRow.id)
         .outerjoin(MembershipRow, MembershipRow.account_id == AccountRow.id)
         .outerjoin(ProjectRow, MembershipRow.project_id == ProjectRow.id)
-        .where(TokenRow.token_hash == _hash_of(secret))
+        .where(TokenRow.token_hash == token_hash)
     )
-    async with workspaces.read() as workspace:
-        return (await workspace.session.execute(query)).all()
-
-
-async def _touch(workspaces: Workspaces, token: TokenRow, *, now: datetime) -> None:
-    if token.last_used is not None and now - token.last_used < TOUCH_AFTER:
-        return
-    with contextlib.suppress(EdgeloopError):  # who only reads goes on when the disk is full
-        async with workspaces.write() as workspace:
-            await workspace.session.execute(
-                update(TokenRow).where(TokenRow.id == token.id).values(last_used=now)
-            )
+    return (await workspace.session.execute(query)).all()
 
 
 def _token(row: TokenRow, username: str, project: str | None) -> Token:

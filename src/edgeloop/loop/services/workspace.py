@@ -1,20 +1,26 @@
 """What a service works with."""
 
 import contextlib
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from edgeloop.loop.db.memory import Memory, Tables
 from edgeloop.loop.db.session import Database
 from edgeloop.loop.services.fleet import Fleet
 from edgeloop.loop.services.holders import Holders
 from edgeloop.loop.services.passwords import Passwords
+from edgeloop.loop.services.presence import Presence
 from edgeloop.loop.services.refusals import Refusals
+from edgeloop.loop.services.sightings import Sightings
 from edgeloop.loop.services.throttles import LoginGuard
 from edgeloop.loop.storage import ObjectStorage
 from edgeloop.types import Role
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +54,15 @@ class Caller:
 
 
 @dataclass(frozen=True, slots=True)
+class Recent:
+    """What happens so often that it is not written down each time."""
+
+    sessions: Sightings = field(default_factory=Sightings)
+    tokens: Sightings = field(default_factory=Sightings)
+    nodes: Presence = field(default_factory=Presence)
+
+
+@dataclass(frozen=True, slots=True)
 class Workspace:
     """The database session, the storage, the connected nodes, the clock (UTC) and who asks."""
 
@@ -57,6 +72,17 @@ class Workspace:
     clock: Callable[[], datetime]
     caller: Caller
     refusals: Refusals = field(default_factory=Refusals)
+    recent: Recent = field(default_factory=Recent)
+    memory: Memory | None = None
+
+    async def remembered(
+        self, key: Hashable, tables: Tables, read: Callable[[], Awaitable[T]]
+    ) -> T:
+        """What ``read`` returns, or did before if these tables are as they were then.
+
+        Who writes always reads.
+        """
+        return await (read() if self.memory is None else self.memory.get(key, tables, read))
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +97,13 @@ class Workspaces:
     passwords: Passwords = field(default_factory=Passwords)
     logins: LoginGuard = field(default_factory=LoginGuard)
     refusals: Refusals = field(default_factory=Refusals)
+    recent: Recent = field(default_factory=Recent)
 
     @contextlib.asynccontextmanager
     async def read(self, caller: Caller | None = None) -> AsyncIterator[Workspace]:
         """A workspace that sees one moment and changes nothing; the loop itself asks by default."""
         async with self.database.read() as session:
-            yield self._workspace(session, caller)
+            yield self._workspace(session, caller, memory=self.database.memory)
 
     @contextlib.asynccontextmanager
     async def write(self, caller: Caller | None = None) -> AsyncIterator[Workspace]:
@@ -84,8 +111,16 @@ class Workspaces:
         async with self.database.write() as session:
             yield self._workspace(session, caller)
 
-    def _workspace(self, session: AsyncSession, caller: Caller | None) -> Workspace:
-        asking = caller or Caller(username="edgeloop", grants={"": "admin"})
+    def _workspace(
+        self, session: AsyncSession, caller: Caller | None, *, memory: Memory | None = None
+    ) -> Workspace:
         return Workspace(
-            session, self.storage, self.fleet, self.clock, asking, refusals=self.refusals
+            session,
+            self.storage,
+            self.fleet,
+            self.clock,
+            caller or Caller(username="edgeloop", grants={"": "admin"}),
+            refusals=self.refusals,
+            recent=self.recent,
+            memory=memory,
         )
