@@ -1,6 +1,5 @@
 """Either side is killed outright: nobody steps an episode that is not theirs."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -20,16 +19,15 @@ Start = Callable[..., "Program"]
 
 
 class Program:
-    """A script beside this file, as a process; its first line is what it said."""
+    """A module beside this file, as a process; its first line is what it said."""
 
     def __init__(self, script: str, *arguments: str) -> None:
-        path = os.pathsep.join([str(TESTS), *sys.path])
         self._process = subprocess.Popen(
-            [sys.executable, str(Path(__file__).with_name(script)), *arguments],
+            [sys.executable, "-m", f"rl.gym_env.{script}", *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            env={**os.environ, "PYTHONPATH": path},
+            cwd=TESTS,
         )
         assert self._process.stdout is not None
         self.said = self._process.stdout.readline().strip()
@@ -58,12 +56,12 @@ def start() -> Iterator[Start]:
 def test_a_step_at_a_server_that_was_started_again_says_to_reset(
     each_way: Way, start: Start
 ) -> None:
-    server = start("env_server.py", each_way.url, "0")
+    server = start("env_server", each_way.url, "0")
     client = client_of(each_way, server.said)
     client.reset()
     client.step(0)
     server.kill()
-    start("env_server.py", server.said, "0")
+    start("env_server", server.said, "0")
     for call in (lambda: client.step(0), client.render, lambda: client.step(0)):
         with pytest.raises(EnvironmentLost, match="reset"):
             call()
@@ -74,14 +72,14 @@ def test_a_step_at_a_server_that_was_started_again_says_to_reset(
 def test_a_step_during_which_the_server_is_killed_is_not_made_in_another_episode(
     near: Way, start: Start
 ) -> None:
-    server = start("env_server.py", near.url, "0")
+    server = start("env_server", near.url, "0")
     client = client_of(near, server.said)
     client.reset()
     step = in_thread(lambda: client.step(1))
     watcher = near.connect(server.said)
     until(lambda: watcher.call("counters", {})["steps"] == 1)
     server.kill()
-    again = start("env_server.py", server.said, "0")
+    again = start("env_server", server.said, "0")
     with pytest.raises(EnvironmentLost):
         step.result()
     assert near.connect(again.said).call("counters", {})["steps"] == 0
@@ -91,19 +89,19 @@ def test_a_step_during_which_the_server_is_killed_is_not_made_in_another_episode
 def test_a_reset_needs_no_other_reset_after_the_server_was_started_again(
     near: Way, start: Start
 ) -> None:
-    server = start("env_server.py", near.url, "0")
+    server = start("env_server", near.url, "0")
     client = client_of(near, server.said)
     client.reset(seed=1)
     server.kill()
-    start("env_server.py", server.said, "0")
+    start("env_server", server.said, "0")
     assert client.reset(seed=2)[0].tolist() == [1, 0]
 
 
 def test_another_environment_at_the_same_place_is_refused(near: Way, start: Start) -> None:
-    server = start("env_server.py", near.url, "0")
+    server = start("env_server", near.url, "0")
     client = client_of(near, server.said)
     server.kill()
-    other = start("env_server.py", server.said, "2")
+    other = start("env_server", server.said, "2")
     for _ in range(2):
         with pytest.raises(ConfigMismatch, match="another environment now"):
             client.reset()
@@ -114,7 +112,7 @@ def test_another_environment_at_the_same_place_is_refused(near: Way, start: Star
 def test_an_environment_of_a_killed_client_can_be_taken_over(near: Way, start: Start) -> None:
     env = Counting()
     server = serve_env(near, env)
-    start("env_client.py", server.url).kill()
+    start("env_client", server.url).kill()
     with pytest.raises(Conflict, match="Another client has the environment"):
         client_of(near, server)
     assert client_of(near, server, takeover=True).reset()[0].tolist() == [2, 1]
@@ -124,7 +122,7 @@ def test_a_killed_client_gives_way_when_it_was_silent_for_long_enough(
     near: Way, start: Start
 ) -> None:
     server = serve_env(near, Counting(), silence_s=0.2)
-    start("env_client.py", server.url).kill()
+    start("env_client", server.url).kill()
 
     def is_in() -> Any:
         try:
