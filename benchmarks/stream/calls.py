@@ -87,25 +87,25 @@ def measure(rounds: int, only: str = "") -> Iterator[Row]:
     with ExitStack() as stack:
         ours = stack.enter_context(Process("stream.servers", "ours"))
         reference = stack.enter_context(Process("stream.servers", "reference"))
-        logging = stack.enter_context(Process("stream.servers", "logging-reference"))
+        quiet = stack.enter_context(Process("stream.servers", "bare-reference"))
         bare = {
             family: stack.enter_context(Process("stream.servers", family))
             for family in ("tcp", "unix")
         }
         for case in cases():
             if only in case.name:
-                yield from _rows(case, rounds, _Servers(ours, reference, logging, bare))
+                yield from _rows(case, rounds, _Servers(ours, reference, quiet, bare))
     if only in "beside":
         yield _beside(rounds)
 
 
 @dataclass(frozen=True)
 class _Servers:
-    """The processes that answer; ``logging`` is the reference that formats its log lines."""
+    """The processes that answer; ``quiet`` is the reference that formats no log lines."""
 
     ours: Process
     reference: Process
-    logging: Process
+    quiet: Process
     bare: dict[str, Process]
 
 
@@ -114,19 +114,18 @@ def _rows(case: Case, rounds: int, servers: _Servers) -> Iterator[Row]:
     far = connect(ours.address, timeout_s=60, limits=Limits(shortcut=False))
     near = connect(ours.address, timeout_s=60)
     peer = ReferenceClient(int(reference.address))
-    logging = ReferenceClient(int(servers.logging.address))
-    request = {"type": "call", "payload": case.payload}
+    quiet = ReferenceClient(int(servers.quiet.address))
     size = sum(len(v) if isinstance(v, bytes) else v.nbytes for v in case.payload.values())
     sides = {
-        "peer": Side("peer", reference, lambda: peer.call(request)),
+        "peer": Side("peer", reference, lambda: peer.call("call", case.payload)),
         "tcp": Side("tcp", ours, lambda: far.call("call", case.payload)),
         "near": Side("near", ours, lambda: near.call("call", case.payload)),
-        "logging": Side("logging", servers.logging, lambda: logging.call(request)),
+        "quiet": Side("quiet", servers.quiet, lambda: quiet.call("call", case.payload)),
         "bare tcp": Side("bare tcp", bare["tcp"], _bare("tcp", bare["tcp"].address, size)),
         "bare unix": Side("bare unix", bare["unix"], _bare("unix", bare["unix"].address, size)),
     }
     if size > _SMALL_BYTES:
-        del sides["logging"]
+        del sides["quiet"]
     for _ in range(rounds):
         for side in sides.values():
             side.measure()
@@ -134,10 +133,10 @@ def _rows(case: Case, rounds: int, servers: _Servers) -> Iterator[Row]:
     near.close()
     if size <= _SMALL_BYTES:
         yield times(
-            f"call {case.name}, TCP, p50, the reference formats log lines",
+            f"call {case.name}, TCP, p50, the reference formats no log lines",
             "us",
             sides["tcp"].wall,
-            sides["logging"].wall,
+            sides["quiet"].wall,
             limit=sides["bare tcp"].wall,
         )
     for way, limit, shown in (("tcp", "bare tcp", "TCP"), ("near", "bare unix", "same host")):
@@ -179,11 +178,10 @@ def _beside(rounds: int) -> Row:
         slow, fast = connect(server.address), connect(server.address)
         slow_peer, fast_peer = (ReferenceClient(int(reference.address)) for _ in range(2))
         in_background(lambda: _repeat(lambda: slow.call("slow", {})))
-        in_background(lambda: _repeat(lambda: slow_peer.call({"type": "slow", "payload": {}})))
+        in_background(lambda: _repeat(lambda: slow_peer.call("slow", {})))
         for _ in range(max(3, rounds)):
             ours.append(_median(lambda: fast.call("call", {"data": bytes(1000)}), 20))
-            request = {"type": "call", "payload": {"data": bytes(1000)}}
-            peers.append(_median(lambda: fast_peer.call(request), 2))  # noqa: B023 - called here
+            peers.append(_median(lambda: fast_peer.call("call", {"data": bytes(1000)}), 2))
     wall, peer = statistics.median(ours) * 1e3, statistics.median(peers) * 1e3
     return times("a fast call beside a 0.3 s handler, p50", "ms", wall, peer, limit=2.0)
 

@@ -1,10 +1,10 @@
 """The servers that are measured: ``python -m stream.servers KIND``."""
 
+import functools
 import socket
 import sys
 import time
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
@@ -29,13 +29,10 @@ def ours() -> None:
     obey(server.url)
 
 
-def reference(*, log_lines: bool = False) -> None:
+def reference(*, log_lines: bool = True) -> None:
     """The reference."""
-
-    def handle(request: dict[str, Any]) -> dict[str, Any]:
-        return answer(request["type"], request["payload"])
-
-    server = ReferenceServer(handle, log_lines=log_lines)
+    interfaces = {name: functools.partial(answer, name) for name in ("call", "slow")}
+    server = ReferenceServer(interfaces, log_lines=log_lines)
     in_background(server.run)
     obey(server.port)
 
@@ -79,7 +76,7 @@ def _echo_bare(connection: socket.socket) -> None:
 KINDS: dict[str, Callable[[], None]] = {
     "ours": ours,
     "reference": reference,
-    "logging-reference": lambda: reference(log_lines=True),
+    "bare-reference": lambda: reference(log_lines=False),
     "tcp": lambda: bare("tcp"),
     "unix": lambda: bare("unix"),
 }
