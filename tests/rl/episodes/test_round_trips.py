@@ -34,8 +34,8 @@ def test_steps_come_back_to_the_last_byte(
 ) -> None:
     logged = [steps(0, 4), steps(1, 1), steps(2, 7, is_terminal=False)]
     with log_of(tmp_path, layout, images=images, episodes_per_file=episodes_per_file) as log:
-        for episode in logged:
-            log.write(episode, instruction=INSTRUCTION, metadata=METADATA)
+        for expected in logged:
+            log.write(expected, instruction=INSTRUCTION, metadata=METADATA)
     found = Episodes(tmp_path)
     assert (found.layout, len(found)) == (layout, 3)
     for episode, expected in zip(found, logged, strict=True):
