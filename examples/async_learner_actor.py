@@ -6,6 +6,7 @@ python examples/async_learner_actor.py --actor --ip HOST   in others, here or el
 """
 
 import argparse
+import queue
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -87,8 +88,8 @@ def learn(arguments: argparse.Namespace, tell_url: Callable[[str], object]) -> N
                 curve.append(evaluate(learner, env, store.cursor))
         server.publish_network({"actor": weights_of(learner.actor), "is_last": True})
         wait_for_actors_to_leave(server)
-        counters, actors = server.counters(), len(joined)
-    print(f"{counters['transitions']:.0f} transitions came over the wire, actors: {actors}")
+    arrived = int(server.counters()["transitions"])
+    print(f"{store.cursor} transitions, {arrived} over the wire, from {len(joined)} actors")
     if arguments.curve:
         title = f"{arguments.env}: return of an episode"
         marks = dict.fromkeys(joined[1:], "another actor joins")
@@ -220,8 +221,13 @@ def main() -> None:
         act(arguments, arguments.ip)
     else:
         arguments.ip, arguments.port = "127.0.0.1", 0
-        learn(arguments, lambda url: threading.Thread(target=act, args=(arguments, url)).start())
+        urls: queue.SimpleQueue[str] = queue.SimpleQueue()
+        learning = threading.Thread(target=learn, args=(arguments, urls.put), daemon=True)
+        learning.start()
+        act(arguments, urls.get(timeout=60))  # windows want the main thread
+        learning.join()
 
 
 if __name__ == "__main__":
-    main()
+    with suppress(KeyboardInterrupt):
+        main()

@@ -1,0 +1,38 @@
+"""The example of a learner and its actors: few steps, each flag."""
+
+from pathlib import Path
+
+from PIL import Image
+
+from edgeloop.rl import EpisodeLog
+from scripts import Script
+
+EXAMPLE = "async_learner_actor.py"
+PENDULUM = ("--env", "Pendulum-v1")
+
+
+def test_without_a_mode_both_run_in_one_process_and_render() -> None:
+    with Script(EXAMPLE, *PENDULUM, "--steps", 100, "--render", SDL_VIDEODRIVER="dummy") as both:
+        came = both.printed(r"(\d+) transitions, (\d+) over the wire, from 1 actors")
+        assert both.ended() == 0
+    assert int(came[1]) == int(came[2]) >= 100
+
+
+def test_learner_and_actor_are_two_processes(tmp_path: Path) -> None:
+    options = ("--steps", 450, "--use_traj_buffer", "--curve", tmp_path / "curve.png")
+    with Script(EXAMPLE, *PENDULUM, "--learner", "--port", 0, *options) as learner:
+        port = learner.printed(r"learning at tcp://127\.0\.0\.1:(\d+)")[1]
+        with Script(
+            EXAMPLE,
+            *PENDULUM,
+            *("--actor", "--ip", "127.0.0.1", "--port", port),
+            *("--rlds_log_dir", tmp_path / "episodes"),
+        ) as actor:
+            came = learner.printed(r"(\d+) transitions, (\d+) over the wire, from 1 actors")
+            assert actor.ended() == 0
+        assert learner.ended() == 0
+    assert int(came[1]) == int(came[2]) >= 450
+    with EpisodeLog(tmp_path / "episodes") as log:
+        assert len(log) >= 2
+    with Image.open(tmp_path / "curve.png") as curve:
+        assert curve.format == "PNG"
