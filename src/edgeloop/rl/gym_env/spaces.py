@@ -71,9 +71,10 @@ def _describe_discrete(space: Any) -> Message:
 
 
 def _discrete(description: Message) -> AnySpace:
-    return spaces.Discrete(
-        description["n"], start=description["start"], dtype=np.dtype(description["dtype"])
-    )
+    dtype = np.dtype(description["dtype"])
+    more: dict[str, Any] = {} if dtype == np.int64 else {"dtype": dtype}  # old versions know none
+    space: AnySpace = spaces.Discrete(description["n"], start=description["start"], **more)
+    return space
 
 
 def _describe_multi_discrete(space: Any) -> Message:

@@ -25,7 +25,9 @@ class GymVectorEnvClient(VectorEnv[Any, Any, Any]):
         port: int | None = None,
         **options: Unpack[GymClientOptions],
     ) -> None:
+        self.closed = True  # some versions of Gymnasium close in __del__ what was never opened
         self._asker, environment = connect_env(server, port, options, is_vector=True)
+        self.closed = False
         self.num_envs = environment.num_envs
         self.observation_space = environment.spaces["observation_space"]
         self.action_space = environment.spaces["action_space"]
