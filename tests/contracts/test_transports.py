@@ -459,9 +459,9 @@ def test_calls_and_bytes_are_counted_on_both_sides(way: Way) -> None:
 CARRIERS = {
     "tcp": "TCP",
     "tls": "TCP with TLS",
-    "near": "shared memory",
-    "unix": "shared memory",
-    "shared": "shared memory",
+    "near": "same host",
+    "unix": "same host",
+    "shared": "same host",
     "grpc": "gRPC",
     "grpc+tls": "gRPC",
     "zmq": "ZeroMQ",

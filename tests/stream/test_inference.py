@@ -149,7 +149,7 @@ def test_a_server_of_another_kind_is_refused(each_way: Way) -> None:
 def test_without_a_server_there_is_no_client_but_a_timeout(each_way: Way) -> None:
     server = serve(each_way)
     server.close()
-    with pytest.raises(StreamTimeout, match="does not answer: is it running"):
+    with pytest.raises(StreamTimeout, match="Is the inference server at"):
         connect(each_way, server, timeout_s=0.1)
 
 

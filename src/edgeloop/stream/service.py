@@ -10,6 +10,8 @@ from time import monotonic
 from types import TracebackType
 from typing import Any, Self, TypedDict
 
+import numpy as np
+
 from edgeloop import __version__
 from edgeloop.errors import (
     ConfigError,
@@ -142,7 +144,7 @@ class Service:
             case {"reply_bytes": int(size)} if size >= 0:
                 if size > (most := self._limits.message_bytes - _FRAME_BYTES):
                     raise TooLarge(f"{size} bytes are more than the {most} that a reply may have.")
-                return {"data": bytes(size)}
+                return {"data": np.zeros(size, np.uint8)}
             case {"reply_bytes": wish}:
                 raise InputError(f"reply_bytes is a number of bytes, not {wish!r}.")
         return {}
@@ -229,14 +231,10 @@ def check_server(
     client: Client, url: str, *, kind: str, config: Mapping[str, Any] | None, wait_s: float
 ) -> None:
     """Raise what `open_client` raises."""
-    try:
-        about = _about(client, wait_s)
-    except StreamTimeout as error:
-        why = f"The {kind} server at {url} does not answer: is it running? ({error})"
-        raise StreamTimeout(why) from error
-    if about.get("kind") != kind:
-        raise ConfigMismatch(f"The server is of kind {about.get('kind')!r}, not {kind!r}.")
-    ours, theirs = dict(config or {}), dict(about.get("config") or {})
+    about = ask_about(client, url, kind=kind, wait_s=wait_s)
+    if about["kind"] != kind:
+        raise ConfigMismatch(f"The server at {url} is of kind {about['kind']!r}, not {kind!r}.")
+    ours, theirs = dict(config or {}), about["config"]
     differing = [
         f"{name} is {theirs.get(name)!r} there and {ours.get(name)!r} here"
         for name in sorted({*ours, *theirs} - {PORT_FIELD})
@@ -246,24 +244,32 @@ def check_server(
         raise ConfigMismatch(f"The server is configured differently: {'; '.join(differing)}.")
 
 
+def ask_about(client: Client, url: str, *, kind: str = "stream", wait_s: float = 0.0) -> Message:
+    """What a server says of itself: at least a ``kind`` and a ``config``.
+
+    Raises ConfigMismatch where it is none of ours, StreamTimeout where none answers.
+    """
+    end = monotonic() + wait_s
+    while True:
+        try:
+            about = client.call("about", {})
+            break
+        except StreamTimeout as error:
+            if monotonic() >= end:
+                raise StreamTimeout(f"{error} Is the {kind} server at {url} running?") from error
+        except RemoteError as error:
+            why = f"The server at {url} does not say what it is ({error}): is it another program's?"
+            raise ConfigMismatch(why) from error
+    match about:
+        case {"kind": str(), "config": dict()}:
+            return about
+    raise ConfigMismatch(f"The server at {url} does not say what it is: is it another program's?")
+
+
 def as_raised(error: RemoteError) -> EdgeloopError:
     """NotFound, Overloaded and RateLimited as the server raised them, all else as it is."""
     kind = _REFUSALS.get(error.type)
     return error if kind is None else kind(error.message)
-
-
-def _about(client: Client, wait_s: float) -> Message:
-    end = monotonic() + wait_s
-    while True:
-        try:
-            return client.call("about", {})
-        except StreamTimeout:
-            if monotonic() >= end:
-                raise
-        except RemoteError as error:
-            raise ConfigMismatch(
-                f"The server does not say what it is ({error}): is it another program's?"
-            ) from error
 
 
 def _is_ipv6(server: str) -> bool:

@@ -148,7 +148,7 @@ class Client(ABC):
 
     @property
     def way(self) -> str:
-        """What carried the newest connection: "TCP", "shared memory", ...; "" before the first."""
+        """What carried the newest connection: "TCP", "same host", ...; "" before the first."""
         return ""
 
     @abstractmethod

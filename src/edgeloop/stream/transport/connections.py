@@ -175,12 +175,13 @@ class Connections:
         return connection
 
     def _persist(self, tally: Tally, deadline: float) -> Link:
-        pause = _FIRST_PAUSE_S
+        pause, why = _FIRST_PAUSE_S, ""
         while True:
             try:
                 return self._open_link(tally, deadline)
             except (OSError, StreamClosed, StreamTimeout) as error:
-                why = str(error)
+                if not (why and isinstance(error, StreamTimeout)):  # the last attempt was cut short
+                    why = str(error)
             left = deadline - monotonic()
             if left <= 0:
                 raise StreamTimeout(f"No server answered at {self._url} in time ({why}).")

@@ -23,7 +23,7 @@ _MOST_DESCRIPTORS = 4
 class UnixWire(Wire):
     """Bodies of ``share_from`` bytes and more go through shared memory."""
 
-    way = "shared memory"
+    way = "same host"
 
     def __init__(
         self, sock: socket.socket, buffers: Buffers, tally: Tally, *, share_from: int
