@@ -17,6 +17,7 @@ from edgeloop.cli import (
     models,
     nodes,
     projects,
+    stream,
     tokens,
     trainings,
     users,
@@ -40,6 +41,7 @@ app.add_typer(fleet.app, name="node")
 app.add_typer(users.app, name="user")
 app.add_typer(tokens.app, name="token")
 app.add_typer(importing.app, name="import")
+app.add_typer(stream.app, name="stream")
 app.command("deploy")(deploying.deploy)
 app.command("detector")(nodes.detector)
 app.command("trainer")(nodes.trainer)

@@ -74,6 +74,27 @@ class ClientSettings(BaseSettings):
         return f"https://{host}" if "learning-loop.ai" in host else f"http://{host}"
 
 
+class StreamSettings(BaseSettings):
+    """``EDGELOOP_STREAM_TOKEN``, ...: how `edgeloop stream` comes in where a server is guarded."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="EDGELOOP_STREAM_",
+        env_ignore_empty=True,
+        frozen=True,
+        extra="ignore",
+        use_attribute_docstrings=True,
+    )
+
+    token: SecretStr = SecretStr("")
+    """The server's; better set as a variable: flags are seen by other users of the machine."""
+
+    tls_authority: Path | None = None
+    """Use TLS, and trust the certificates of this authority: a PEM file."""
+
+    timeout_s: float = Field(default=10.0, gt=0)
+    """How long an answer may take, connecting included."""
+
+
 def child_environment(settings: ClientSettings, **more: str) -> dict[str, str]:
     """This process's environment for a child that shall use ``settings``, and ``more``."""
     names = {"HOST", "USERNAME", "PASSWORD", "ORGANIZATION", "PROJECT"}
