@@ -164,9 +164,11 @@ class ActionClient:
         if self.config.broadcast_port is None:
             raise Exception("Broadcast server not initialized")
         self.stop()
-        self.broadcast_client = self._asked.register_obs_callback(
-            lambda message: callback(owned(unwrap(message)))
-        )
+
+        def hand_on(message: Message, _: ActionClient = self) -> None:  # listening, we live on
+            callback(owned(unwrap(message)))
+
+        self.broadcast_client = self._asked.register_obs_callback(hand_on)
 
     def stop(self) -> None:
         """Listen no more; `obs` and `act` go on."""

@@ -184,18 +184,17 @@ class Sink(stream.DataStore):
         items = items_of(batch)
         store, origin = self._store, arrival.origin if arrival else None
         if isinstance(store, TrajectoryBuffer) and _has_own(store, _WRITING):
-            self._each(items, arrival, lambda item: store.insert_from(origin, item))
+            last = len(items) - 1
+            for index, item in enumerate(items):
+                store.insert_from(origin, item, more=index < last)
+                self._commit(1, arrival, index + 1)
         elif self._is_one_by_one:
-            self._each(items, arrival, self._store.insert)
+            for index, item in enumerate(items):  # one that fails in the middle got nothing twice
+                store.insert(item)
+                self._commit(1, arrival, index + 1)
         else:
             self._store.batch_insert(items)
             self._commit(len(items), arrival, len(items))
-
-    def _each(self, items: Sequence[Any], arrival: Arrival | None, insert: Any) -> None:
-        """Insert one by one, so that a store that fails in the middle got nothing twice."""
-        for index, item in enumerate(items):
-            insert(item)
-            self._commit(1, arrival, index + 1)
 
     def _commit(self, count: int, arrival: Arrival | None, done: int) -> None:
         end = self._ledger.end + count

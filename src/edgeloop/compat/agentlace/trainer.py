@@ -230,9 +230,11 @@ class TrainerClient:
         """Call back with the network as it is now and with newer ones, in one thread."""
         if self.broadcast_client:
             self.broadcast_client.close()
-        self.broadcast_client = self._asked.recv_network_callback(
-            lambda network: callback(owned(network))
-        )
+
+        def hand_on(network: Any, _: TrainerClient = self) -> None:  # listening, we live on
+            callback(owned(network))
+
+        self.broadcast_client = self._asked.recv_network_callback(hand_on)
 
     def start_async_update(self, interval: float = 10) -> None:
         """Update every so many seconds, in a thread; while that lives a second call is ignored."""

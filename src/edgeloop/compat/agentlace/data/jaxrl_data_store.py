@@ -49,11 +49,16 @@ class TrajectoryBufferDataStore(TrajectoryBuffer, DataStoreBase):
         self.insert_from(None, data, end_of_trajectory)
 
     def insert_from(
-        self, origin: str | None, data: Mapping[str, Any], end_of_trajectory: bool = False
+        self,
+        origin: str | None,
+        data: Mapping[str, Any],
+        end_of_trajectory: bool = False,
+        *,
+        more: bool = False,
     ) -> None:
-        """As ``insert``; the steps of each origin make trajectories of their own."""
+        """As TrajectoryBuffer says."""
         with self._lock:
-            super().insert_from(origin, data, end_of_trajectory)
+            super().insert_from(origin, data, end_of_trajectory, more=more)
             if self._logger:
                 self._logger(data)
 

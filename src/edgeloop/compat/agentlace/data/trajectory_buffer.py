@@ -129,9 +129,17 @@ class TrajectoryBuffer:
         self.insert_from(None, data, end_of_trajectory)
 
     def insert_from(
-        self, origin: str | None, data: Mapping[str, Any], end_of_trajectory: bool = False
+        self,
+        origin: str | None,
+        data: Mapping[str, Any],
+        end_of_trajectory: bool = False,
+        *,
+        more: bool = False,
     ) -> None:
-        """As ``insert``; the steps of each origin make trajectories of their own."""
+        """As ``insert``; the steps of each origin make trajectories of their own.
+
+        ``more`` says that others follow at once: then they are written together.
+        """
         row = dict(data)
         end = bool(np.any(row.get(_END, end_of_trajectory)))
         if _END not in self._columns:
@@ -142,7 +150,8 @@ class TrajectoryBuffer:
         if not writer.waiting and not writer.written:
             writer.trajectory.begin_idx = self._insert_idx
         writer.waiting.append({"data": values, _END: np.bool_(end)})
-        if writer.written or len(writer.waiting) >= self._trajectory.min_length:
+        is_valid = writer.written or len(writer.waiting) >= self._trajectory.min_length
+        if is_valid and (end or not more):
             self._write(origin, writer)
         if end:
             self._end(origin, writer)
@@ -287,7 +296,8 @@ class TrajectoryBuffer:
 
     def _value(self, name: str, value: Any) -> Array:
         shape, dtype = self._columns[name]
-        return np.broadcast_to(np.asarray(value), shape).astype(dtype)
+        array = np.array(value, dtype)
+        return array if array.shape == shape else np.broadcast_to(array, shape).copy()
 
     def _writer(self, origin: str | None) -> _Writer:
         writer = self._writers.get(origin)
@@ -307,7 +317,9 @@ class TrajectoryBuffer:
             trajectory.begin_idx = self._end_idx
         place = {"begin": np.int64(trajectory.begin_idx), "id": np.int64(trajectory.id)}
         rows = [{**row, **place} for row in writer.waiting]
-        if origin is None:
+        if origin is None and len(rows) == 1:
+            self._steps.insert(rows[0])
+        elif origin is None:
             self._steps.insert_batch(rows)
         else:
             self._steps.receive(origin, self._steps.received(origin), rows)

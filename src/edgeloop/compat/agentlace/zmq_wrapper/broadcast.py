@@ -1,6 +1,7 @@
 """agentlace.zmq_wrapper.broadcast: from one to many; only the newest counts."""
 
 import logging
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -48,19 +49,19 @@ class BroadcastClient:
         del log_level
         check_compression(comppression)
         self._client = connect(server_url(ip, port))
+        weakref.finalize(self, self._client.close)
 
     def async_start(self, callback: Callable[[Any], None]) -> None:
         """Call back, in one thread, with what is broadcast; an error is logged, and not the end."""
-        self._client.subscribe(_TOPIC, tell(callback))
+
+        def hand_on(publication: Publication, _: BroadcastClient = self) -> None:
+            callback(owned(unwrap(publication.message)))  # listening, we live on
+
+        self._client.subscribe(_TOPIC, hand_on)
 
     def stop(self) -> None:
         """Listen no more."""
         self._client.close()
-
-
-def tell(callback: Callable[[Any], None]) -> Callable[[Publication], None]:
-    """A subscription's callback that hands on the value, with arrays of its own."""
-    return lambda publication: callback(owned(unwrap(publication.message)))
 
 
 def _refuse(route: str, message: Message) -> Message:

@@ -4,6 +4,7 @@ import logging
 import queue
 import threading
 import uuid
+import weakref
 from collections import deque
 from collections.abc import Callable
 from typing import Any
@@ -115,6 +116,7 @@ class PairClient(_Side):
         check_compression(compression)
         super().__init__()
         self._client = connect(server_url(ip, port))
+        weakref.finalize(self, self._client.close)
 
     def broadcast(self, message: Any) -> None:
         """Send to the server; raises StreamTimeout where there is none for 10 s."""

@@ -1,6 +1,7 @@
 """agentlace.zmq_wrapper.pipeline: messages one way, to one consumer."""
 
 import threading
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -19,6 +20,7 @@ class Producer:
     def __init__(self, ip: str = "localhost", port: int = 5547, compression: str = "lz4") -> None:
         check_compression(compression)
         self._client = connect(server_url(ip, port))
+        weakref.finalize(self, self._client.close)
 
     def send_msg(self, msg: Any) -> None:
         """Return when the consumer has had it; raises StreamTimeout where there is none for 10 s,

@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -85,6 +86,7 @@ class ReqRepClient(Line):
         check_compression(compression)
         super().__init__(ip, port, timeout_ms)
         self.socket = connect(server_url(ip, port))
+        weakref.finalize(self, self.socket.close)
 
     def send_msg(self, request: Any, wait_for_response: bool = True) -> Any:
         """The answer; None after ``timeout_ms``, and where the other side failed.
