@@ -1,5 +1,6 @@
 """How far a store has come: the end of its data, and the next number of each origin, as one."""
 
+import functools
 import hashlib
 import os
 import uuid
@@ -135,6 +136,7 @@ class Ledger:
         return self._rows.pop(next(iter(self._rows)))
 
 
+@functools.lru_cache(MAX_ORIGINS)
 def _key_of(origin: str) -> bytes:
     return hashlib.blake2b(origin.encode(), digest_size=16).digest()
 

@@ -165,8 +165,8 @@ class TrainerClient(ServiceClient):
             updater.join(_PATIENCE_S)
 
     def _deliver(self, delivery: Delivery, timeout_s: float) -> Receipt:
-        used = dataclasses.replace(delivery, weights=self._weights.current)
-        receipt = receipt_from(self._call(TRANSITIONS, used.to_message(), timeout_s))
+        message = delivery.to_message(self._weights.current)
+        receipt = receipt_from(self._call(TRANSITIONS, message, timeout_s))
         self._weights.hear(receipt.weights)
         return receipt
 

@@ -62,8 +62,8 @@ class Delivery:
         """How many transitions these are."""
         return 0 if self.batch is None else count_of(self.batch)
 
-    def to_message(self) -> Message:
-        """As it travels."""
+    def to_message(self, weights: Weights) -> Message:
+        """As it travels, with what is in use now."""
         return {
             "store": self.store,
             "origin": self.origin,
@@ -71,7 +71,7 @@ class Delivery:
             "first": self.first,
             "data": self.batch,
             "wait_s": self.wait_s,
-            "weights": [self.weights.session, self.weights.version],
+            "weights": [weights.session, weights.version],
         }
 
 

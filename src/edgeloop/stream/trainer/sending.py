@@ -15,8 +15,8 @@ from edgeloop.stream.trainer.deliveries import Delivery, Receipt
 Deliver = Callable[[Delivery, float], Receipt]
 """(delivery, its deadline in seconds) -> what the server says; raises what a call raises."""
 
-MESSAGE_BYTES = 4 << 20
-"""How large messages are at most, if more than one transition fits in: caches hold so much."""
+MESSAGE_BYTES = 8 << 20
+"""How large messages are at most, if more than one transition fits in: more gains nothing."""
 _MOST_ROWS = 4096
 _FIRST_ROWS = 64
 _MARGIN = 0.1
