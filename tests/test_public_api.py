@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from pydantic_settings import BaseSettings
 
-from edgeloop.client.settings import ClientSettings
+from edgeloop.client.settings import ClientSettings, StreamSettings
 from edgeloop.loop import LoopSettings, create_app
 from edgeloop.nodes.settings import DetectorSettings, TrainerSettings
 
@@ -51,7 +51,9 @@ def test_importing_a_package_loads_nothing_heavy(package: str, heavy: list[str])
     assert ended.stdout.strip() == "[]"
 
 
-@pytest.mark.parametrize("kind", [ClientSettings, LoopSettings, DetectorSettings, TrainerSettings])
+@pytest.mark.parametrize(
+    "kind", [ClientSettings, LoopSettings, DetectorSettings, TrainerSettings, StreamSettings]
+)
 def test_every_setting_is_documented(kind: type[BaseSettings]) -> None:
     page = (ROOT / "docs" / "settings.md").read_text()
     missing = [name for name in kind.model_fields if f"`--{name.replace('_', '-')}`" not in page]

@@ -8,6 +8,7 @@ from typer.testing import CliRunner, Result
 
 from edgeloop.cli.main import app
 from edgeloop.client import ClientSettings
+from edgeloop.client.settings import StreamSettings
 from edgeloop.loop.settings import LoopSettings
 from edgeloop.nodes.settings import DetectorSettings, TrainerSettings
 
@@ -32,7 +33,9 @@ def test_a_flag_is_shown_whole_with_its_variable_and_default(
     assert re.search(rf"{flag} <.*?\[{variable}; default: \S*{default}\]", said)
 
 
-@pytest.mark.parametrize("kind", [LoopSettings, DetectorSettings, TrainerSettings, ClientSettings])
+@pytest.mark.parametrize(
+    "kind", [LoopSettings, DetectorSettings, TrainerSettings, ClientSettings, StreamSettings]
+)
 def test_every_setting_says_what_it_is_for(kind: type[BaseSettings]) -> None:
     assert [name for name, field in kind.model_fields.items() if not field.description] == []
 

@@ -54,7 +54,7 @@ def watch_server(
     client: Client, title: str, *, interval_s: float, looks: int | None, as_json: bool
 ) -> None:
     """Show so many looks at the server, or go on for ever."""
-    found = itertools.islice(_looks(client, interval_s), looks)
+    found = itertools.islice(looks_at(client, interval_s), looks)
     if as_json:
         for look in found:
             stdout.print(json.dumps(_plain(look)), highlight=False, markup=False, soft_wrap=True)
@@ -66,8 +66,8 @@ def watch_server(
             live.update(board.table, refresh=True)
 
 
-def _looks(client: Client, interval_s: float) -> Iterator[Look]:
-    """One after each interval; raises where the first one is not answered."""
+def looks_at(client: Client, interval_s: float) -> Iterator[Look]:
+    """A look after each interval; raises where the server does not answer at all."""
     before, at = client.call("counters", {}), monotonic()
     pause = threading.Event()
     while not pause.wait(interval_s):
