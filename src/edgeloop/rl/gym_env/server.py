@@ -73,7 +73,7 @@ class GymEnvServer(Service):
         return {**super().about(), "environment": self._described}
 
     def counters(self) -> Counters:
-        """What happened so far: also ``steps`` and ``resets`` that the environment made, and
+        """What happened so far: also ``steps`` and ``resets`` that were begun, and
 
         ``repeats``, requests that came again and got the answer that they had; ``takeovers``.
         """
