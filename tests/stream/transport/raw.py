@@ -6,7 +6,7 @@ from typing import Any, Self
 
 from edgeloop.stream.codec import decode, encode
 from edgeloop.stream.transport.frames import MAGIC, PREFIX, VERSION, Kind
-from streams import WAIT_S
+from streams import WAIT_S, in_thread
 
 
 def frame(
@@ -88,3 +88,31 @@ class Raw:
 def greeting(*, version: int = VERSION, shortcut: str = "") -> bytes:
     """What a server says first."""
     return frame(Kind.GREETING, encode([version, bytes(32), shortcut]).header)
+
+
+class pretender:  # noqa: N801 - used like a function
+    """A listener that says the same to everybody, whatever they say."""
+
+    def __init__(self, said: bytes) -> None:
+        self._said = said
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self._connections: list[socket.socket] = []
+
+    def __enter__(self) -> str:
+        self._thread = in_thread(self._run)
+        return f"tcp://127.0.0.1:{self._listening.getsockname()[1]}"
+
+    def __exit__(self, *_: object) -> None:
+        self._listening.shutdown(socket.SHUT_RDWR)
+        self._thread.result()
+        for connection in (self._listening, *self._connections):
+            connection.close()
+
+    def _run(self) -> None:
+        try:
+            while True:
+                connection, _ = self._listening.accept()
+                self._connections.append(connection)
+                connection.sendall(self._said)
+        except OSError:
+            return

@@ -1,7 +1,6 @@
 """Connections that do not keep to the protocol: they end, and nobody else notices."""
 
 import logging
-import socket
 import threading
 from collections.abc import Callable, Iterator
 
@@ -11,7 +10,7 @@ from edgeloop.errors import CodecError, Overloaded, StreamError, StreamTimeout
 from edgeloop.stream.codec import encode
 from edgeloop.stream.transport import Limits, Publication, Server, connect, serve
 from edgeloop.stream.transport.frames import Kind
-from stream.transport.raw import Raw, frame, greeting
+from stream.transport.raw import Raw, frame, greeting, pretender
 from streams import WAIT_S, Callbacks, Gate, echo, in_thread
 
 GARBAGE = {
@@ -285,34 +284,6 @@ class Noticing(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         self._event.set()
-
-
-class pretender:  # noqa: N801 - used like a function
-    """A listener that says the same to everybody, whatever they say."""
-
-    def __init__(self, said: bytes) -> None:
-        self._said = said
-        self._listening = socket.create_server(("127.0.0.1", 0))
-        self._connections: list[socket.socket] = []
-
-    def __enter__(self) -> str:
-        self._thread = in_thread(self._run)
-        return f"tcp://127.0.0.1:{self._listening.getsockname()[1]}"
-
-    def __exit__(self, *_: object) -> None:
-        self._listening.shutdown(socket.SHUT_RDWR)
-        self._thread.result()
-        for connection in (self._listening, *self._connections):
-            connection.close()
-
-    def _run(self) -> None:
-        try:
-            while True:
-                connection, _ = self._listening.accept()
-                self._connections.append(connection)
-                connection.sendall(self._said)
-        except OSError:
-            return
 
 
 def retried(call: Callable[[], object]) -> object:
