@@ -19,7 +19,7 @@ from edgeloop.compat.agentlace.stores import AnyStore, items_of, sink_of, source
 from edgeloop.stream import Message
 from edgeloop.stream.stores.base import Batch, count_of
 from edgeloop.stream.trainer.config import TRANSITIONS
-from edgeloop.stream.trainer.deliveries import Delivery, receipt_from
+from edgeloop.stream.trainer.deliveries import Delivery, Weights, receipt_from
 from edgeloop.stream.trainer.updating import Updater
 
 log = logging.getLogger(__name__)
@@ -205,7 +205,8 @@ class TrainerClient:
         None, and a warning, for an unknown store and where there was no answer.
         """
         source = self._sources.get(name)
-        question = Delivery(name, source.identity if source else self.client_name, "").to_message()
+        origin = source.identity if source else self.client_name
+        question = Delivery(name, origin, "").to_message(Weights())
         answer = self._line.ask(
             lambda: self._asked.transport.call(
                 TRANSITIONS, question, timeout_s=self._line.timeout_s

@@ -14,7 +14,7 @@ from edgeloop.compat.agentlace.data.jaxrl_data_store import (
     ReplayBufferDataStore,
     make_default_trajectory_buffer,
 )
-from edgeloop.errors import ConfigError, InputError
+from edgeloop.errors import ConfigError
 
 DataTransformFunction = Callable[[dict[str, Any], dict[str, Any]], dict[str, Any] | None]
 """(data, metadata) -> what to insert instead, or None to insert nothing."""
@@ -41,8 +41,6 @@ def make_datastore(
     elif type == "replay_buffer":
         store = ReplayBufferDataStore(None, None, capacity)  # the first transition decides
     else:
-        if not len(episodes):
-            raise InputError(f"{dataset_dir} has no episode, which would tell the shapes.")
         steps = episodes[0].steps
         seen, done = _as_space(steps["observation"]), _as_space(steps["action"])
         store = make_default_trajectory_buffer(seen, done, capacity)
