@@ -139,6 +139,24 @@ def act(arguments: argparse.Namespace, server: str) -> None:
                 hand_over(client, is_over)
 
 
+def learn_and_act(arguments: argparse.Namespace) -> None:
+    """Both, in two threads; the actor has the main one, as windows want it."""
+    urls: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+
+    def run() -> None:
+        try:
+            learn(arguments, urls.put)
+        finally:
+            urls.put(None)
+
+    learning = threading.Thread(target=run, daemon=True)
+    learning.start()
+    if (url := urls.get()) is None:
+        raise SystemExit(1)
+    act(arguments, url)
+    learning.join()
+
+
 def store_for(env: gym.Env[Any, Any], arguments: argparse.Namespace) -> Any:
     """A store that gives each transition to as many gradient steps as there are transitions."""
     limiter = Limiter(
@@ -221,11 +239,7 @@ def main() -> None:
         act(arguments, arguments.ip)
     else:
         arguments.ip, arguments.port = "127.0.0.1", 0
-        urls: queue.SimpleQueue[str] = queue.SimpleQueue()
-        learning = threading.Thread(target=learn, args=(arguments, urls.put), daemon=True)
-        learning.start()
-        act(arguments, urls.get(timeout=60))  # windows want the main thread
-        learning.join()
+        learn_and_act(arguments)
 
 
 if __name__ == "__main__":
