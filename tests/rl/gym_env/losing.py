@@ -7,14 +7,14 @@ from typing import Literal
 
 from edgeloop.stream.transport.address import parse_address
 
-Loss = Literal["cut", "silence"]
+Loss = Literal["cut", "silence", "request"]
 
 
 class LosingProxy:
-    """Carries bytes between clients and a server, and loses what the server says when told to.
+    """Carries bytes between clients and a server, and loses some when told to.
 
-    To "cut" ends the connection instead of the next reply; after "silence" nothing comes back on
-    that connection any more.
+    To "cut" ends the connection instead of the next reply, "request" does instead of the next
+    request; after "silence" nothing comes back on that connection any more.
     """
 
     def __init__(self, server_url: str) -> None:
@@ -28,7 +28,7 @@ class LosingProxy:
         threading.Thread(target=self._accept, daemon=True).start()
 
     def lose(self, loss: Loss) -> None:
-        """Lose the next reply."""
+        """Lose the next reply, or request."""
         with self._lock:
             self._next = loss
 
@@ -46,7 +46,7 @@ class LosingProxy:
 
     def _up(self, client: socket.socket, server: socket.socket) -> None:
         with contextlib.suppress(OSError):
-            while data := client.recv(1 << 16):
+            while (data := client.recv(1 << 16)) and not self._is_lost("request"):
                 server.sendall(data)
         _end(client, server)
 
@@ -54,15 +54,20 @@ class LosingProxy:
         silent = False
         with contextlib.suppress(OSError):
             while data := server.recv(1 << 16):
-                with self._lock:
-                    loss, self._next = self._next, None
-                    self.losses += loss is not None
-                if loss == "cut":
+                if self._is_lost("cut"):
                     break
-                silent = silent or loss == "silence"
+                silent = silent or self._is_lost("silence")
                 if not silent:
                     client.sendall(data)
         _end(client, server)
+
+    def _is_lost(self, loss: Loss) -> bool:
+        with self._lock:
+            if self._next != loss:
+                return False
+            self._next = None
+            self.losses += 1
+            return True
 
 
 def _end(*connections: socket.socket) -> None:

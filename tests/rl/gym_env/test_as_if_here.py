@@ -132,6 +132,7 @@ def test_renderings_of_vector_environments_travel(near: Way) -> None:
     client.step(np.array([0, 0]))
     frame = np.ones((4, 5, 3), np.uint8)
     assert_same(client.render(), (frame, frame))
+    assert client.counters()["calls"] >= 5
 
 
 def test_options_of_a_reset_arrive(near: Way) -> None:

@@ -10,7 +10,14 @@ import pytest
 from gymnasium.vector import SyncVectorEnv
 
 from edgeloop import __version__
-from edgeloop.errors import CodecError, ConfigError, Conflict, RemoteError, StreamClosed
+from edgeloop.errors import (
+    CodecError,
+    ConfigError,
+    Conflict,
+    RemoteError,
+    StreamClosed,
+    Unauthenticated,
+)
 from edgeloop.rl.gym_env import GymEnvServer
 from edgeloop.rl.gym_env.description import describe
 from edgeloop.rl.gym_env.thread import EnvThread
@@ -122,7 +129,7 @@ def test_closing_the_server_closes_the_environment_once(near: Way) -> None:
 def test_closing_the_server_waits_for_the_present_step(near: Way) -> None:
     env = Counting()
     server = serve_env(near, env)
-    client = client_of(near, server, timeout_s=2)
+    client = client_of(near, server)
     client.reset()
     step = in_thread(lambda: client.step(1))
     until(env.entered.is_set)
@@ -363,3 +370,10 @@ def test_an_environment_that_never_comes_back_is_left_alone(
         thread.close()
     assert "still at work" in caplog.text
     gate.set()
+
+
+def test_who_has_no_token_is_refused(near: Way) -> None:
+    server = serve_env(near, Counting(), token="of the robot")
+    with pytest.raises(Unauthenticated):
+        client_of(near, server)
+    client_of(near, server, token="of the robot").reset()

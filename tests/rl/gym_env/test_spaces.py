@@ -63,6 +63,11 @@ def test_an_array_of_a_space_that_has_no_bounds_is_told_from_one_that_has() -> N
     assert not box.is_bounded()
 
 
+def test_a_box_of_large_pictures_is_described_in_few_bytes() -> None:
+    box = spaces.Box(0, 255, (16, 480, 640, 3), np.uint8)
+    assert len(pack(describe_space(box))) < 1000
+
+
 def test_a_space_of_a_kind_that_cannot_travel_is_refused_with_its_place() -> None:
     graph = spaces.Graph(spaces.Discrete(2), None)
     space = spaces.Dict({"robot": spaces.Tuple((spaces.Discrete(2), graph))})
@@ -83,9 +88,14 @@ GOOD_BOX = describe_space(spaces.Box(0, 1, (2,)))
         {**GOOD_BOX, "low": np.array([2.0, 2.0])},
         {**GOOD_BOX, "low": np.array([2.0, 2.0], np.float32)},
         {**GOOD_BOX, "high": "high"},
+        {**GOOD_BOX, "shape": [1 << 40]},
+        {**GOOD_BOX, "shape": [3, -1]},
+        {**GOOD_BOX, "shape": [[2]]},
+        {**GOOD_BOX, "shape": 2},
+        {**GOOD_BOX, "low": np.zeros((3,), np.float32)},
         {**GOOD_BOX, "low": np.array(["a", "b"])},
         {**GOOD_BOX, "bounded_below": np.array([1.0, 2.0])},
-        {**GOOD_BOX, "bounded_above": np.array([True])},
+        {**GOOD_BOX, "bounded_above": np.array([True] * 3)},
         {**GOOD_BOX, "bounded_above": None},
         {"kind": "Discrete", "n": -1, "start": 0, "dtype": "int64"},
         {"kind": "Discrete", "n": 2, "start": 0, "dtype": "object"},

@@ -73,9 +73,9 @@ class GymEnvServer(Service):
         return {**super().about(), "environment": self._described}
 
     def counters(self) -> Counters:
-        """What happened so far: also ``steps`` and ``resets`` that were begun, and
+        """What happened so far: also ``steps`` and ``resets`` begun, ``repeats``, ``takeovers``.
 
-        ``repeats``, requests that came again and got the answer that they had; ``takeovers``.
+        Repeats are requests that came again and got the answer that they had.
         """
         return {
             **super().counters(),

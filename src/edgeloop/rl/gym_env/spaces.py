@@ -1,5 +1,6 @@
 """Gymnasium spaces <-> plain messages: equal spaces come out, and no code travels."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +11,7 @@ from edgeloop.errors import CodecError, ConfigError
 from edgeloop.stream import Message
 
 AnySpace = spaces.Space[Any]
+_MOST_NUMBERS = 1 << 27
 _UNREADABLE = (
     ArithmeticError,
     AssertionError,
@@ -42,28 +44,35 @@ def space_from(description: Any) -> AnySpace:
 
 def _describe_box(space: Any) -> Message:
     return {
-        "low": space.low,
-        "high": space.high,
+        "shape": list(space.shape),
+        "low": _folded(space.low),
+        "high": _folded(space.high),
         # An integer box without a bound has the least integer as bound: only these tell.
-        "bounded_below": space.bounded_below,
-        "bounded_above": space.bounded_above,
+        "bounded_below": _folded(space.bounded_below),
+        "bounded_above": _folded(space.bounded_above),
     }
 
 
 def _box(description: Message) -> AnySpace:
-    low, high = description["low"], description["high"]
-    if low.dtype != high.dtype:
-        raise ValueError("the bounds of a box have one dtype")
+    shape = tuple(description["shape"])
+    if math.prod(shape) > _MOST_NUMBERS:
+        raise ValueError(f"a box of more than {_MOST_NUMBERS} numbers")
+    low, high = (_unfolded(description[name], shape) for name in ("low", "high"))
+    below, above = (_unfolded(description[f"bounded_{end}"], shape) for end in ("below", "above"))
+    if low.dtype != high.dtype or below.dtype != np.bool_ or above.dtype != np.bool_:
+        raise ValueError("the bounds of a box have one dtype, and bool tells which there are")
     box = spaces.Box(low, high, dtype=low.dtype)
-    box.bounded_below = _mask(description["bounded_below"], box.shape)
-    box.bounded_above = _mask(description["bounded_above"], box.shape)
+    box.bounded_below, box.bounded_above = below, above
     return box
 
 
-def _mask(mask: Any, shape: tuple[int, ...]) -> Any:
-    if mask.dtype != np.bool_ or mask.shape != shape:
-        raise ValueError("bounds are told by arrays of bool of the box's shape")
-    return mask
+def _folded(array: Any) -> Any:
+    """One number for all that are the same: a box of pictures is not as large as they are."""
+    return array.flat[0] if array.size and (array == array.flat[0]).all() else array
+
+
+def _unfolded(array: Any, shape: tuple[int, ...]) -> Any:
+    return np.full(shape, array, array.dtype)  # ValueError where it is of another shape
 
 
 def _describe_discrete(space: Any) -> Message:
