@@ -18,6 +18,7 @@ PACKAGES = [
     "edgeloop.client",
     "edgeloop.loop",
     "edgeloop.nodes",
+    "edgeloop.rl",
     "edgeloop.stream",
     "edgeloop.vision",
 ]
@@ -37,6 +38,7 @@ def test_every_public_name_can_be_imported(package: str) -> None:
         ("edgeloop.nodes", ["torch", "onnxruntime", "sqlalchemy", "nicegui"]),
         ("edgeloop.client", ["torch", "onnxruntime", "sqlalchemy", "nicegui"]),
         ("edgeloop.stream", ["fastapi", "httpx", "pydantic", "gymnasium", "grpc", "zmq", "torch"]),
+        ("edgeloop.rl", ["gymnasium", "stable_baselines3", "torch", "pyarrow", "pydantic"]),
         ("edgeloop.vision", ["torch", "onnxruntime"]),
         ("edgeloop.cli", ["torch", "onnxruntime", "sqlalchemy", "nicegui", "cv2"]),
     ],
