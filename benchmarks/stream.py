@@ -13,7 +13,7 @@ from pathlib import Path
 from stream.processes import pin
 from stream.rows import Row, table, write
 
-GROUPS = ("calls", "publishing", "updating", "stores", "environments")
+GROUPS = ("calls", "publishing", "updating", "stores", "environments", "batching")
 
 
 def main() -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-_NUMBERS = (bool, int, float, complex)
+_NUMBERS = (bool, float, complex)
 _ARRAYS = (np.ndarray, np.generic)
 _ROWS = (np.ndarray, list, tuple)
 _INT64 = range(-(1 << 63), 1 << 63)
@@ -22,13 +22,23 @@ def layout_of(value: Any) -> Hashable:
 
 def stack(values: Sequence[Any]) -> Any:
     """Arrays and numbers as one array each, all else as a list; values are of one layout."""
+    if len(values) == 1:
+        return widened(values[0])
     first = values[0]
     if isinstance(first, dict):
         return {key: stack([value[key] for value in values]) for key in first}
     if isinstance(first, np.ndarray):
-        return np.stack(values) if len(values) > 1 else first[np.newaxis]
-    is_number = isinstance(first, np.generic) or _is_number(first)
-    return np.array(values) if is_number else list(values)
+        return np.stack(values)
+    return np.array(values) if _is_number(first) else list(values)
+
+
+def widened(value: Any) -> Any:
+    """A stack of one; arrays are not copied."""
+    if isinstance(value, np.ndarray):
+        return value[np.newaxis]
+    if isinstance(value, dict):
+        return {key: widened(each) for key, each in value.items()}
+    return np.array([value]) if _is_number(value) else [value]
 
 
 def part_of(value: Any, index: int, count: int) -> Any:
@@ -39,7 +49,7 @@ def part_of(value: Any, index: int, count: int) -> Any:
     """
     if isinstance(value, dict):
         return {key: part_of(each, index, count) for key, each in value.items()}
-    if not isinstance(value, _ROWS) or (isinstance(value, np.ndarray) and not value.ndim):
+    if not isinstance(value, _ROWS) or getattr(value, "ndim", 1) == 0:
         return value
     if len(value) != count:
         raise ValueError(f"a batch's answer has {len(value)} entries for {count} calls")
@@ -47,4 +57,6 @@ def part_of(value: Any, index: int, count: int) -> Any:
 
 
 def _is_number(value: Any) -> bool:
-    return type(value) in _NUMBERS and (type(value) is not int or value in _INT64)
+    if type(value) is int:
+        return value in _INT64
+    return type(value) in _NUMBERS or isinstance(value, np.generic)
