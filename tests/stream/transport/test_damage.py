@@ -8,14 +8,17 @@ from dataclasses import replace
 from pathlib import Path
 from time import monotonic
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from edgeloop.errors import EdgeloopError
+from edgeloop.errors import CodecError, EdgeloopError
 from edgeloop.stream.codec import encode
-from edgeloop.stream.transport import Limits, Server, connect, serve
+from edgeloop.stream.transport import Limits, Message, Server, connect, serve
 from edgeloop.stream.transport.buffers import Buffers
+from edgeloop.stream.transport.desk import Desk
+from edgeloop.stream.transport.envelopes import answered, seal, unseal
 from edgeloop.stream.transport.frames import Kind
 from edgeloop.stream.transport.native.handshake import enter, greet
 from edgeloop.stream.transport.native.unix import UnixWire
@@ -117,6 +120,21 @@ def test_damaged_frames_are_read_or_refused(kind: type[Wire]) -> None:
 @BOUNDED
 def test_a_client_refuses_a_damaged_welcome(said: bytes) -> None:
     reads(said, kind=Wire, client=True)
+
+
+@given(
+    st.sampled_from([{"n": 1}, {"image": bytes(70_000)}, {"x": np.arange(5), "y": [0.5]}]),
+    st.data(),
+)
+@BOUNDED
+def test_damaged_envelopes_are_answered_or_refused(message: Message, data: st.DataObject) -> None:
+    sealed = seal(Kind.CALL, encode(message, title="echo"))
+    said = data.draw(damaged(sealed).map(Said))
+    buffers = MeasuredBuffers()
+    with contextlib.suppress(CodecError):
+        answer = answered(Desk(echo, Tally()), unseal(said, buffers), BOUND)
+        assert answer[4] in (Kind.REPLY, Kind.FAILURE)
+    assert buffers.largest <= len(said)
 
 
 @pytest.mark.parametrize("name", ["tcp", "unix"])
