@@ -13,7 +13,7 @@ from edgeloop.client import ClientSettings
 from edgeloop.client.settings import child_environment
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
-WAIT_S = 100.0
+WAIT_S = 200.0
 """Longer than starting torch takes on a busy machine."""
 
 

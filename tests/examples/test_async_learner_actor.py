@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pytest
 from PIL import Image
 
 from edgeloop.rl import EpisodeLog
@@ -9,6 +10,8 @@ from scripts import Script
 
 EXAMPLE = "async_learner_actor.py"
 PENDULUM = ("--env", "Pendulum-v1")
+
+pytestmark = pytest.mark.timeout(600)  # two processes load torch, on a machine that may be busy
 
 
 def test_without_a_mode_both_run_in_one_process_and_render() -> None:
