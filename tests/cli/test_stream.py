@@ -33,6 +33,7 @@ from edgeloop.stream import (
     Client,
     InferenceServer,
     Message,
+    QueuedDataStore,
     TrainerConfig,
     TrainerServer,
     connect,
@@ -263,6 +264,18 @@ def told(*figures: Message | None) -> Iterator[Client]:
     with connect(server.server.url, timeout_s=WAIT_S) as client:
         yield client
     server.server.close()
+
+
+def test_a_trainers_stores_and_staleness_are_watched() -> None:
+    with TrainerServer(TrainerConfig(0)) as server:
+        server.register_data_store("steps", QueuedDataStore(10))
+        said = run("watch", server.url, "--once", "--interval-s", "0.01")
+        found = read("watch", server.url, "--once", "--interval-s", "0.01")
+    for name in ("stores/steps/size", "stores/steps/transitions", "staleness", "network_version"):
+        assert name in said
+        assert name in found["counters"]
+    assert "stores/steps/transitions" in found["per_second"]
+    assert not {"stores/steps/size", "staleness"} & set(found["per_second"])
 
 
 def test_rates_of_a_server_that_was_started_again_are_left_out() -> None:

@@ -154,9 +154,9 @@ def test_a_client_waits_for_a_robot_that_is_being_started(near: Way, start: Star
         assert client.act("move", {"n": 1}, timeout_s=WAIT_S) == {"n": 1}
 
 
-def test_a_port_that_is_taken_is_refused(near: Way) -> None:
+def test_a_port_that_is_taken_is_refused(each_way: Way) -> None:
     with (
-        InferenceServer(**server_options(near)) as server,
+        InferenceServer(**server_options(each_way)) as server,
         pytest.raises(ConfigError, match="Cannot listen at"),
     ):
         InferenceServer(url=server.url)

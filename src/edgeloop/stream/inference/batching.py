@@ -67,31 +67,27 @@ class Batcher:
 
     def _lead(self) -> None:
         """Answer the call that waits longest, and those like it; then let the next one lead."""
-        batch = self._gather()
+        batch: list[_Call] = []
         try:
+            self._gather(batch)
             self._answer(batch)
         finally:
             self._hand_over()
             for call in batch[1:]:
                 call.go(leads=False)
 
-    def _gather(self) -> "list[_Call]":
+    def _gather(self, batch: "list[_Call]") -> None:
         with self._more:
             if self._wait_s:
                 left = self._waiting[0].came + self._wait_s - monotonic()
                 self._more.wait_for(lambda: len(self._waiting) >= self._most, max(0.0, left))
-            batch = [self._waiting.popleft()]
+            batch.append(self._waiting.popleft())
             if self._waiting:
-                self._add_those_like(batch)
-            return batch
-
-    def _add_those_like(self, batch: "list[_Call]") -> None:
-        layout = batch[0].layout()
-        others: list[_Call] = []
-        while self._waiting and len(batch) < self._most:
-            call = self._waiting.popleft()
-            (batch if call.layout() == layout else others).append(call)
-        self._waiting.extendleft(reversed(others))
+                layout = batch[0].layout()
+                alike = [call for call in self._waiting if call.layout() == layout]
+                for call in alike[: self._most - 1]:
+                    self._waiting.remove(call)
+                    batch.append(call)
 
     def _answer(self, batch: "list[_Call]") -> None:
         self.batches += 1
