@@ -39,3 +39,18 @@ def test_learner_and_actor_are_two_processes(tmp_path: Path) -> None:
         assert len(log) >= 2
     with Image.open(tmp_path / "curve.png") as curve:
         assert curve.format == "PNG"
+
+
+def test_a_learner_that_starts_anew_gets_what_the_actor_still_holds() -> None:
+    with Script(EXAMPLE, *PENDULUM, "--learner", "--port", 0) as learner:
+        port = learner.printed(r"learning at tcp://127\.0\.0\.1:(\d+)")[1]
+        with Script(EXAMPLE, *PENDULUM, "--actor", "--port", port) as actor:
+            before = learner.printed(r"(\d+) transitions: mean return")
+            learner.kill()
+            with Script(
+                EXAMPLE, *PENDULUM, "--learner", "--port", port, "--steps", before[1]
+            ) as another:
+                came = another.printed(r"(\d+) transitions, (\d+) over the wire")
+                assert another.ended() == 0
+            assert actor.ended() == 0
+    assert int(came[1]) == int(came[2]) >= int(before[1])
