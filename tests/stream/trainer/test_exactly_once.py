@@ -82,6 +82,18 @@ def test_an_empty_restarted_server_gets_all_that_the_client_still_holds() -> Non
             assert numbers(second) == list(range(20, 101))
 
 
+def test_news_for_an_empty_restarted_server_come_after_all_that_it_lacks() -> None:
+    store = filled(0, 100)
+    first = serve_store(ANY)
+    with client_of(first.url, store) as client:
+        assert client.update() == 100
+        first.close()
+        store.insert(transition(100))
+        with serve_store(first.url) as second:
+            assert client.update() == 101
+            assert numbers(second) == list(range(101))
+
+
 def test_a_server_that_restarts_with_its_store_gets_nothing_twice() -> None:
     store, kept = filled(0, 100), ReplayBuffer(capacity=1000)
     first = serve_store(ANY, kept)
