@@ -20,6 +20,8 @@ log = logging.getLogger(__name__)
 
 Task = Callable[[], Awaitable[None]]
 GRACE_S = 10
+KEEP_IDLE_S = 65
+"""Clients that ask every 5 s keep their connection that long, too: they shall be first to close."""
 AFTER_DRAIN_S = 1
 """For what is left then: long polls, and requests that take too long."""
 
@@ -121,6 +123,7 @@ class _Server(uvicorn.Server):
                 log_config=None,
                 access_log=False,
                 timeout_graceful_shutdown=GRACE_S,
+                timeout_keep_alive=KEEP_IDLE_S,
                 ws="websockets-sansio",
             )
         )

@@ -21,9 +21,12 @@ from sqlalchemy.ext.asyncio import (
 )
 
 from edgeloop.errors import ConfigError, Conflict, Overloaded, StorageFull, Unprocessable
+from edgeloop.loop.db import driver
 from edgeloop.loop.db.memory import Memory
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
+_OWN = "sqlite+aiosqlite:"
+"""Databases to which our own driver connects."""
 
 
 class Database:
@@ -109,7 +112,8 @@ class Database:
 
 def _engine(url: str) -> AsyncEngine:
     try:
-        return create_async_engine(url, json_serializer=_to_json)
+        own = {"async_creator_fn": driver.connect} if url.startswith(_OWN) else {}
+        return create_async_engine(url, json_serializer=_to_json, connect_args=own)
     except ModuleNotFoundError as error:
         raise ConfigError(f"The database takes {error.name}, which is not installed.") from error
     except (ArgumentError, InvalidRequestError) as error:

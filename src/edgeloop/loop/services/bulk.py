@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 from sqlalchemy import ColumnElement, Row, delete, insert, select, update
 
 from edgeloop.errors import Conflict
+from edgeloop.loop.db.expressions import Tested
 from edgeloop.loop.db.tables import DeletedFrameRow, ImageRow
 from edgeloop.loop.services import files, projects
 from edgeloop.loop.services.access import Right
@@ -117,14 +118,14 @@ def _conditions(project: Project, chosen: Chosen) -> Iterator[Sequence[ColumnEle
         yield conditions(project.id, chosen.meant or ALL)
         return
     for portion in _portions(chosen.ids):
-        yield (ImageRow.project_id == project.id, ImageRow.id.in_(portion))
+        yield (Tested(ImageRow.project_id) == project.id, ImageRow.id.in_(portion))
 
 
 async def _rows(
     workspace: Workspace, project: Project, chosen: Chosen, numbers: Sequence[int]
 ) -> Sequence[Row[*tuple[Any, ...]]]:
     """Those of these images that are still there, and still meant."""
-    meant = conditions(project.id, chosen.meant or ALL)
+    _, *meant = conditions(project.id, chosen.meant or ALL)
     query = select(
         ImageRow.id,
         ImageRow.number,
@@ -133,7 +134,7 @@ async def _rows(
         ImageRow.state,
         ImageRow.split,
         ImageRow.tags,
-    ).where(ImageRow.number.in_(numbers), *meant)
+    ).where(ImageRow.number.in_(numbers), Tested(ImageRow.project_id) == project.id, *meant)
     return (await workspace.session.execute(query)).all()
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Text, cast, delete, insert, select, update
 
+from edgeloop.loop.db.expressions import Tested
 from edgeloop.loop.db.tables import DetectionsRow, ImageRow
 from edgeloop.loop.services import attribution
 from edgeloop.loop.services.projects import Project
@@ -240,7 +241,7 @@ async def _targets(
     workspace: Workspace, project: Project, image_ids: Collection[str]
 ) -> Mapping[str, Target]:
     query = select(ImageRow.id, ImageRow.number, ImageRow.width, ImageRow.height).where(
-        ImageRow.project_id == project.id, ImageRow.id.in_(image_ids)
+        Tested(ImageRow.project_id) == project.id, ImageRow.id.in_(image_ids)
     )
     return {
         image_id: Target(image_id, project.id, number, Canvas(width, height))

@@ -13,6 +13,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from edgeloop import imaging
 from edgeloop.errors import NotFound
+from edgeloop.loop.db.expressions import Tested
 from edgeloop.loop.db.tables import AnnotationsRow, ImageRow
 from edgeloop.loop.services import files, projects
 from edgeloop.loop.services.access import Right
@@ -72,6 +73,7 @@ class Image:
         )
 
 
+@functools.cache
 def query(confidence: InstrumentedAttribute[Any] | None = None) -> Select[*tuple[Any, ...]]:
     """A query for images, of which ``read`` makes values; ``confidence``: of that column."""
     return select(  # in the order of the fields of Image
@@ -120,7 +122,7 @@ async def by_ids(
     workspace: Workspace, project: Project, image_ids: Collection[str]
 ) -> Sequence[Image]:
     """Those of these images that are in the project."""
-    wanted = query().where(ImageRow.project_id == project.id, ImageRow.id.in_(image_ids))
+    wanted = query().where(Tested(ImageRow.project_id) == project.id, ImageRow.id.in_(image_ids))
     return await read(workspace, wanted.order_by(ImageRow.received, ImageRow.number))
 
 

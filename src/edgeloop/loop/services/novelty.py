@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from sqlalchemy import select, update
 
+from edgeloop.loop.db.expressions import Tested
 from edgeloop.loop.db.tables import ImageRow
 from edgeloop.loop.services.projects import Project
 from edgeloop.loop.services.workspace import Workspace
@@ -25,5 +26,7 @@ async def score(workspace: Workspace, project: Project, scores: Mapping[str, flo
 
 
 async def _known(workspace: Workspace, project: Project, ids: Sequence[str]) -> Sequence[str]:
-    query = select(ImageRow.id).where(ImageRow.project_id == project.id, ImageRow.id.in_(ids))
+    query = select(ImageRow.id).where(
+        Tested(ImageRow.project_id) == project.id, ImageRow.id.in_(ids)
+    )
     return (await workspace.session.scalars(query)).all()
