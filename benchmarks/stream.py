@@ -13,7 +13,7 @@ from pathlib import Path
 from stream.processes import pin
 from stream.rows import Row, table, write
 
-GROUPS = ("calls", "publishing", "updating", "stores", "environments", "batching")
+GROUPS = ("calls", "publishing", "updating", "stores", "environments", "batching", "episodes")
 
 
 def main() -> None:

@@ -184,7 +184,12 @@ def test_statistics_of_images_are_those_of_their_channels(dataset: Path) -> None
     found = json.loads((dataset / "meta" / "stats.json").read_bytes())["observation.image"]
     for name, expected in (("mean", pixels.mean((0, 1, 2))), ("std", pixels.std((0, 1, 2)))):
         assert np.allclose(np.array(found[name]), expected.reshape(3, 1, 1))
-    assert np.shape(found["q01"]) == (3, 1, 1)
+    for name, share in (("q01", 0.01), ("q50", 0.5)):
+        parts = [np.quantile(pixels[a:b], share, (0, 1, 2)) for a, b in ((0, 4), (4, 9), (9, 15))]
+        expected = np.average(parts, axis=0, weights=[4, 5, 6])
+        assert np.allclose(np.array(found[name]), expected.reshape(3, 1, 1))
+    assert np.allclose(np.array(found["max"])[:, 0, 0], pixels.max((0, 1, 2)))
+    assert np.allclose(np.array(found["min"])[:, 0, 0], pixels.min((0, 1, 2)))
 
 
 def test_an_episodes_row_has_its_own_statistics(dataset: Path) -> None:

@@ -77,11 +77,11 @@ def test_a_log_goes_on_where_it_was(layout: Any, episodes_per_file: int, tmp_pat
 
 
 def test_an_opened_log_takes_its_options_from_the_folder(tmp_path: Path) -> None:
-    with EpisodeLog(tmp_path, layout="lerobot", images="raw") as log:
+    with EpisodeLog(tmp_path, layout="lerobot", images="jpeg") as log:
         log.write(steps(0))
     with EpisodeLog(tmp_path) as log:
         log.write(steps(1))
-    assert Episodes(tmp_path).layout == "lerobot"
+    assert (Episodes(tmp_path).layout, len(Episodes(tmp_path))) == ("lerobot", 2)
 
 
 def test_so_many_episodes_share_a_file_as_was_asked_for(tmp_path: Path) -> None:
@@ -137,6 +137,7 @@ def test_a_closed_log_writes_no_more(tmp_path: Path) -> None:
     [
         ({"layout": "hdf5"}, "layout='hdf5'"),
         ({"images": "webp"}, "images='webp'"),
+        ({"layout": "lerobot", "images": "raw"}, "as 'png' or 'jpeg'"),
         ({"name": "My Robot"}, "small letters"),
         ({"fps": 0}, "above 0"),
         ({"episodes_per_file": 0}, "1 or more"),

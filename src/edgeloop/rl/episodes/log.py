@@ -31,9 +31,10 @@ class LogOptions(TypedDict, total=False):
     """How a log writes; what is left out is as the folder has it, or as said here.
 
     ``layout`` is "rlds" (the default, extra ``[rlds]``) or "lerobot" (extra ``[lerobot]``),
-    ``images`` "png" (the default), "jpeg" (lossy) or "raw", ``episodes_per_file`` 100 in RLDS,
-    whose files grow, and 1 in LeRobot, whose files are written as a whole; ``name`` is that of the
-    RLDS dataset ("episodes"), ``fps`` the steps per second that LeRobot's timestamps tell (10).
+    ``images`` "png" (the default), "jpeg" (lossy) or in RLDS "raw", ``episodes_per_file`` 100 in
+    RLDS, whose files grow, and 1 in LeRobot, whose files are written as a whole; ``name`` is that
+    of the RLDS dataset ("episodes"), ``fps`` the steps per second that LeRobot's timestamps tell
+    (10).
     """
 
     layout: DiskLayout
@@ -236,6 +237,8 @@ def _purpose(options: LogOptions, usual: Purpose) -> Purpose:
             f"layout={purpose.layout!r}, images={purpose.images!r}: choose the layout from 'rlds' "
             "and 'lerobot', the images from 'png', 'jpeg' and 'raw'."
         )
+    if (purpose.layout, purpose.images) == ("lerobot", "raw"):
+        raise ConfigError("LeRobot keeps images as 'png' or 'jpeg', not 'raw'.")
     if not _NAME.fullmatch(purpose.name):
         raise ConfigError(f"name={purpose.name!r}: give small letters, digits and underscores.")
     if purpose.fps <= 0 or options.get("episodes_per_file", 1) < 1:
