@@ -72,7 +72,7 @@ def test_a_step_before_the_first_reset_is_refused(near: Way) -> None:
         ({"all": np.array([None, {3}])}, r"\['infos'\]\['all'\]\[1\]: a set"),
         ({"table": np.zeros(2, "i4,O")}, r"\['infos'\]\['table'\]"),
     ],
-    ids=str,
+    ids=["set", "object", "key", "array", "record"],
 )
 def test_an_info_that_cannot_travel_is_refused_with_its_name(
     near: Way, infos: dict[Any, Any], place: str
