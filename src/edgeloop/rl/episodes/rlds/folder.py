@@ -151,13 +151,19 @@ _READ = {"observation", "action", *SIGNALS, *INSTRUCTION}
 
 def _append(path: Path, begin: int, data: bytes) -> int:
     """Write a record at the end that is known, on to the disk; says where it ends."""
-    with path.open("r+b" if path.exists() else "xb") as file:
+    record = framed(data)
+    end = begin + sum(map(len, record))
+    if not begin:
+        with durable.draft_of(path) as draft, draft.open("wb") as file:
+            file.writelines(record)
+        return end
+    with path.open("r+b") as file:
         file.truncate(begin)
         file.seek(begin)
-        file.writelines(framed(data))
+        file.writelines(record)
         file.flush()
         os.fsync(file.fileno())
-        return file.tell()
+    return end
 
 
 def _read_features(path: Path) -> dict[fields.Path, Feature]:
