@@ -1,4 +1,4 @@
-"""``edgeloop node`` and ``edgeloop project category``: what people see and programs read."""
+"""``edgeloop node`` and ``edgeloop project``: what people see and programs read."""
 
 import pytest
 
@@ -37,6 +37,14 @@ def test_a_name_that_nobody_or_several_have_is_said(store: Shop) -> None:
     store.hear_detector(uuid="d2")
     with pytest.raises(InputError, match=r"2 nodes are called press.*d1, d2"):
         store.run("node", "show", "press")
+
+
+def test_projects_are_listed(store: Shop) -> None:
+    table = store.run("project", "list")
+    for words in ("o/p", "bolt", "same host only"):
+        assert words in table
+    (project,) = store.json("project", "list")
+    assert (project["organization"], project["name"]) == ("o", "p")
 
 
 def categories(store: Shop) -> dict[str, str]:

@@ -1,9 +1,9 @@
 """``edgeloop project``: create, list, open to devices, close; categories and formats."""
 
-from typing import Annotated
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any
 
 import typer
-from rich.table import Column, Table
 
 from edgeloop.cli import categories
 from edgeloop.cli.categories import category_of
@@ -17,12 +17,24 @@ from edgeloop.cli.options import (
     find_project,
     split_project,
 )
+from edgeloop.cli.tables import AsJson, show
 from edgeloop.client import LoopClient
 from edgeloop.client.calls.projects import create_project, projects, update_project
+from edgeloop.client.calls.records import ProjectRecord
 
 app = typer.Typer(help="The projects of a loop.", no_args_is_help=True)
 app.add_typer(categories.app, name="category")
 Project = Annotated[str, typer.Argument(metavar="ORG/PROJECT")]
+
+_COLUMNS: Mapping[str, Callable[[ProjectRecord], Any]] = {
+    "project": lambda project: f"{project.organization}/{project.name}",
+    "categories": lambda project: ", ".join(category.name for category in project.categories),
+    "inbox": lambda project: project.image_counts.get("inbox", 0),
+    "annotate": lambda project: project.image_counts.get("annotate", 0),
+    "review": lambda project: project.image_counts.get("review", 0),
+    "complete": lambda project: project.image_counts.get("complete", 0),
+    "devices": lambda project: "open" if project.open_to_devices else "same host only",
+}
 
 
 @app.command()
@@ -57,18 +69,10 @@ def create(
 
 
 @app.command("list")
-def list_projects(loop: Loop = None, username: Username = None, password: Password = None) -> None:
+@connected
+def list_projects(client: LoopClient, as_json: AsJson = False) -> None:
     """List all projects with their number of images by state."""
-    with LoopClient(client_settings(loop, username, password)) as client:
-        found = client.send(projects()).items
-    project_column = Column("project", no_wrap=True, overflow="fold")
-    table = Table(project_column, "categories", *_STATES, "devices")
-    for project in found:
-        counts = [str(project.image_counts.get(state, 0)) for state in _STATES]
-        names = ", ".join(category.name for category in project.categories)
-        access = "open" if project.open_to_devices else "same host only"
-        table.add_row(f"{project.organization}/{project.name}", names, *counts, access)
-    stdout.print(table)
+    show(client.send(projects()).items, _COLUMNS, as_json=as_json)
 
 
 @app.command("open")
@@ -105,9 +109,6 @@ def want_formats(
         record = client.send(update_project(record.id, wanted_formats=formats or []))
     wanted = ", ".join(record.wanted_formats) or "no format in particular"
     stdout.print(f"Every model of {project} shall have {wanted}.", highlight=False)
-
-
-_STATES = ("inbox", "annotate", "review", "complete")
 
 
 def _set_open(
