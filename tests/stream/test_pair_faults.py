@@ -96,15 +96,14 @@ def test_a_call_that_a_kill_cuts_off_raises_and_is_not_repeated(
     each_way: Way, start: StartRobot
 ) -> None:
     robot = start(each_way.url)
-    options = client_options(each_way, timeout_s=5)
-    with ActionClient(robot.url, CONFIG, **options) as client:
-        action = in_thread(lambda: client.act("hang"))
+    with ActionClient(robot.url, CONFIG, **client_options(each_way)) as client:
+        action = in_thread(lambda: client.act("hang", timeout_s=5))
         assert robot.line() == "hanging"
         robot.kill()
         again = start(robot.url)
         with pytest.raises((StreamTimeout, StreamClosed)):
             action.result()
-        assert client.act("move", {"n": 1}, timeout_s=WAIT_S) == {"n": 1}
+        assert client.act("move", {"n": 1}) == {"n": 1}
         assert again.process.poll() is None
 
 
@@ -138,7 +137,7 @@ def test_a_running_server_ends_when_it_is_closed(near: Way) -> None:
 def test_without_a_robot_there_is_a_timeout(near: Way) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         nowhere = f"127.0.0.1:{listener.getsockname()[1]}"
-    said = f"Connection refused.*Is the action server at tcp://{nowhere} running"
+    said = f"Is the action server at tcp://{nowhere} running"
     with pytest.raises(StreamTimeout, match=said):
         ActionClient(nowhere, CONFIG, timeout_s=0.1)
 
