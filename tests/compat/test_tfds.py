@@ -253,17 +253,6 @@ def test_without_tensorflow_one_sentence_says_so(monkeypatch: pytest.MonkeyPatch
         EpisodicTFDataStore(2, SPEC).as_dataset()
 
 
-def test_a_dataset_of_tensorflow_has_the_episodes() -> None:
-    tf = pytest.importorskip("tensorflow")
-    specs = tf.nest.map_structure(lambda s: tf.TensorSpec(s.shape, s.dtype.as_numpy_dtype), SPEC)
-    store = EpisodicTFDataStore(10, specs)
-    for each in episode(3):
-        store.insert(each)
-    (given,) = store.as_dataset().take(1).as_numpy_iterator()
-    assert given["observation"]["position"].shape == (3, 2)
-    assert given["_len"].tolist() == [3, 3, 3]
-
-
 def test_an_empty_dataset_has_no_shapes(tmp_path: Path) -> None:
     EpisodeLog(tmp_path).close()
     with pytest.raises(NotFound):

@@ -160,7 +160,7 @@ def test_updates_at_the_same_time_send_nothing_twice() -> None:
     with running(learner("a")) as server:
         store = filled(*range(300))
         client = actor(server, store)
-        client.start_async_update(interval=0)
+        client.start_async_update(interval=0.01)
         work = [in_thread(lambda: [client.update() for _ in range(20)]) for _ in range(3)]
         for number in range(300, 600):
             store.insert(number)
@@ -361,9 +361,9 @@ def test_updates_go_on_by_themselves_until_the_client_stops() -> None:
     with running(server):
         store = filled()
         client = actor(server, store)
-        client.start_async_update(interval=0)
+        client.start_async_update(interval=0.01)
         thread = client.update_thread
-        client.start_async_update(interval=0)
+        client.start_async_update(interval=0.01)
         assert client.update_thread is thread
         store.insert(1)
         assert arrived.get(timeout=WAIT_S) == [1]
@@ -379,9 +379,9 @@ def test_updates_may_be_started_again_after_a_stop() -> None:
     with running(server):
         store = filled()
         client = actor(server, store)
-        client.start_async_update(interval=0)
+        client.start_async_update(interval=0.01)
         client.stop()
-        client.start_async_update(interval=0)
+        client.start_async_update(interval=0.01)
         store.insert(1)
         assert arrived.get(timeout=WAIT_S) == [1]
         client.stop()

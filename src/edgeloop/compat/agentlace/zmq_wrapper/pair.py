@@ -22,6 +22,7 @@ _TELL, _FETCH = "tell", "fetch"
 _MOST_WAITING = 1000
 _WAIT_S = 1.0
 _PATIENCE_S = 10.0
+_END = object()
 
 Callback = Callable[[Any], None]
 
@@ -69,16 +70,13 @@ class PairServer(_Side):
 
     def run(self) -> None:
         """Call back with what the client sends, until it is stopped from another thread."""
-        while not self._ended.is_set():
-            try:
-                message = self._came.get(timeout=_WAIT_S)
-            except queue.Empty:
-                continue
+        while (message := self._came.get()) is not _END:
             self._handle(message)
 
     def stop(self) -> None:
         """End."""
         self._ended.set()
+        self._came.put(_END)
         with self._changed:
             self._changed.notify_all()
         self._server.close()
