@@ -72,11 +72,10 @@ class Sender:
 
     def _send_some(self, timeout_s: float) -> tuple[int, bool]:
         """Send a message, or ask where to go on; (newly acknowledged, whether it goes on there)."""
-        deadline = monotonic() + timeout_s
         with self._alone(timeout_s):
+            deadline, left = monotonic() + timeout_s, timeout_s
             first, batch = self._next()
             while True:
-                left = max(0.0, deadline - monotonic())
                 try:
                     receipt = self._deliver(self._delivery(first, batch, left), left)
                 except TooLarge:
@@ -84,7 +83,8 @@ class Sender:
                     continue
                 if not receipt.held:
                     return self._note(first, receipt)
-                if deadline - monotonic() < _MARGIN * timeout_s:
+                left = deadline - monotonic()
+                if left < _MARGIN * timeout_s:
                     raise Held(f"The trainer's store '{self._name}' takes nothing. {receipt.held}")
 
     def _next(self) -> tuple[int, Batch | None]:

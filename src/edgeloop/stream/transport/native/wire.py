@@ -166,7 +166,9 @@ class Wire:
     def send_bytes(self, data: bytes) -> None:
         """Send bytes as they are; raises StreamTimeout, StreamClosed."""
         try:
-            self._send_rest((data,), 0)
+            sent = self._socket.send(data)
+            if sent < len(data):
+                self._send_rest((data,), sent)
         except (OSError, ValueError) as error:
             raise _broken(error) from error
 
