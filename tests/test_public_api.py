@@ -16,6 +16,7 @@ ROOT = Path(__file__).parent.parent
 PACKAGES = [
     "edgeloop",
     "edgeloop.client",
+    "edgeloop.compat.agentlace",
     "edgeloop.loop",
     "edgeloop.nodes",
     "edgeloop.rl",
