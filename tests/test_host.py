@@ -2,11 +2,13 @@
 
 import asyncio
 import contextlib
+import os
 import signal
 import socket
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import httpx
 import pytest
@@ -46,6 +48,35 @@ def test_the_app_answers_while_its_tasks_run() -> None:
 
     asyncio.run(story())
     assert answers == ["hello"]
+
+
+def test_no_answer_waits_until_the_one_before_is_acknowledged() -> None:
+    delays: list[int] = []
+
+    async def story() -> None:
+        port: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+        async def ask() -> None:
+            async with httpx.AsyncClient() as client:
+                await client.get(f"http://127.0.0.1:{await port}/")
+                delays.extend(
+                    accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+                    for accepted in accepted_at(await port)
+                )
+
+        await host.serve(hello(), host="127.0.0.1", port=0, tasks=[ask], on_started=port.set_result)
+
+    asyncio.run(story())
+    assert delays == [1]
+
+
+def accepted_at(port: int) -> Iterator[socket.socket]:
+    """The connections of this process that a listener at this port has accepted."""
+    for entry in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(OSError), socket.socket(fileno=os.dup(int(entry.name))) as found:
+            is_tcp = found.family == socket.AF_INET
+            if is_tcp and found.getsockname()[1] == port and found.getpeername():
+                yield found
 
 
 def test_a_signal_ends_everything_well() -> None:

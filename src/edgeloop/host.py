@@ -191,7 +191,8 @@ def _stop_on_signals(server: _Server, asked: asyncio.Event) -> Iterator[None]:
 def _listen(host: str, port: int) -> socket.socket:
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        listener = socket.socket(family, socket.SOCK_STREAM)
+        # By its number asyncio sees that it is TCP, and lets no answer wait for acknowledgements.
+        listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     except OSError as error:
         raise ConfigError(
             f"{host!r} is no address to listen on ({error}): check --host."
