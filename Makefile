@@ -9,7 +9,7 @@ KILLS ?= 50
 MARKED := slow or browser or peers or root
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow check format bench clean
+.PHONY: help demo test test-slow check format bench bench-stream bench-loop clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -40,8 +40,13 @@ format: $(VENV)/.dev ## write the format that `check` wants
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(VENV)/.dev ## the stream layer against a reference; ARGS="--json FILE"
+bench: bench-stream bench-loop ## both benchmarks; ARGS="--json FILE" puts all into one file
+
+bench-stream: $(VENV)/.dev ## the stream layer against a reference; ARGS="--json FILE"
 	$(BIN)/python benchmarks/stream.py $(ARGS)
+
+bench-loop: $(VENV)/.dev ## the loop under load; ARGS="--json FILE"
+	$(BIN)/python benchmarks/loop.py $(ARGS)
 
 clean: ## remove the virtual environments and caches
 	rm -rf $(VENV) .venv-peers .mypy_cache .ruff_cache .import_linter_cache .coverage* demo-output

@@ -1,9 +1,10 @@
-"""The loop under load: images up and down, their JSON, long lists.
+"""The loop under load: images up and down, their JSON, long lists, a fleet that reports.
 
 python benchmarks/loop.py [--json FILE] [--seconds S] [--groups ...] [--folder FOLDER]
 
 Client and server are processes of one machine. There is no published loop to compare with: the
-column peer stays empty; limit is what the same machine does without a loop, measured beside it.
+columns peer and ratio stay empty; limit is what the same machine does without a loop, measured
+beside it; goal is what edgeloop shall reach in the unit of its row.
 """
 
 import argparse

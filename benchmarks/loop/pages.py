@@ -65,7 +65,7 @@ def measure(site: Site) -> Sequence[Row]:
     slowest = max(kinds, key=lambda kind: _p95(kinds[kind]))
     scan = _scan_ms(site.data_folder / "loop.sqlite", project_id)
     return [
-        Row("page of 100,000 images, p95 (goal <= 50)", "ms", _p95(every), limit=scan),
+        Row("page of 100,000 images, p95", "ms", _p95(every), limit=scan, goal=50),
         Row("page of 100,000 images, median", "ms", statistics.median(every)),
         Row(f"slowest kind: {slowest[0]} by {slowest[1]}, p95", "ms", _p95(kinds[slowest])),
         Row("count of 100,000 images, p95", "ms", _p95(counts)),

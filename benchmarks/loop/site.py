@@ -7,17 +7,35 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 
-from loop.http import Connection
+from loop.http import Connection, in_parallel
 
 PASSWORD = "a password for measurements"
 ORGANIZATION, PROJECT = "bench", "parts"
 _URL = re.compile(rb"http://[\d.]+:(\d+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """How often something was done, in which time, and what CPU time that took the server."""
+
+    count: int
+    seconds: float
+    cpu_s: float
+
+    @property
+    def rate(self) -> float:
+        """How often per second."""
+        return self.count / self.seconds
+
+    def cpu_ms(self, each: int = 1) -> float:
+        """The CPU time per thing, where each time there were so many."""
+        return self.cpu_s / self.count / each * 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +49,18 @@ class Server:
         """The CPU time of all its threads so far."""
         times = self.process.cpu_times()
         return float(times.user + times.system)
+
+    def watched(
+        self,
+        connections: Sequence[Connection],
+        work: Callable[[Connection, int], None],
+        seconds: float,
+    ) -> Work:
+        """Let each connection work in turns for so long, after a little that does not count."""
+        in_parallel(connections, work, 1.0)
+        before = self.cpu_s()
+        count, took = in_parallel(connections, work, seconds)
+        return Work(count, took, self.cpu_s() - before)
 
     def connect(self, *, log_in: bool = True) -> Connection:
         """A connection, logged in as admin unless told otherwise."""

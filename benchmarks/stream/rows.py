@@ -12,7 +12,7 @@ class Row:
 
     ``ratio`` is how many times better edgeloop is than the peer: above one for times that are
     shorter and for rates that are higher. ``goal`` is the least ratio wished for; a goal without a
-    peer bounds ``edgeloop / limit`` from above.
+    peer bounds ``edgeloop / limit`` from above, or is in the unit where the benchmark says so.
     """
 
     measurement: str
@@ -48,8 +48,12 @@ def table(rows: Sequence[Row]) -> str:
 
 
 def write(rows: Sequence[Row], file: Path) -> None:
-    """The rows for programs."""
-    file.write_text(json.dumps([asdict(row) for row in rows], indent=1) + "\n")
+    """The rows for programs; what the file has of other measurements stays in it."""
+    new = [asdict(row) for row in rows]
+    names = {row.measurement for row in rows}
+    before = json.loads(file.read_text()) if file.exists() else []
+    kept = [row for row in before if row["measurement"] not in names]
+    file.write_text(json.dumps([*kept, *new], indent=1) + "\n")
 
 
 def _shown(value: object) -> str:
