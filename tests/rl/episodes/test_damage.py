@@ -1,16 +1,23 @@
 """Damage is found, and named with its file; what others wrote is read where that is possible."""
 
+import io
 import json
 import shutil
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+from PIL import Image
 
 from edgeloop.errors import ConfigError, InputError
 from edgeloop.rl import EpisodeLog, Episodes
+from edgeloop.rl.episodes.rlds.example import pack_example, unpack_example
+from edgeloop.rl.episodes.rlds.records import framed, read_record
 from rl.episodes.material import LAYOUTS, METADATA, assert_holds, steps
 
 
@@ -254,3 +261,90 @@ def test_data_of_another_dataset_is_noticed(tmp_path: Path) -> None:
     shutil.copyfile(tmp_path / "two" / data, tmp_path / "one" / data)
     with pytest.raises(InputError, match="episode 0 has 2 of 4 steps"):
         Episodes(tmp_path / "one")[0]
+
+
+def change_image(folder: Path, data: bytes | None) -> None:
+    """The second image of the first episode has other bytes now."""
+    path = folder / "data" / "chunk-000" / "file-000.parquet"
+    table = pq.read_table(path, partitioning=None)
+    images = table["observation.image"].to_pylist()
+    images[1]["bytes"] = data
+    place = table.schema.get_field_index("observation.image")
+    changed = pa.array(images, table.schema.field(place).type)
+    pq.write_table(table.set_column(place, table.schema.field(place), changed), path)
+
+
+def png(side: int) -> bytes:
+    file = io.BytesIO()
+    Image.new("RGB", (side, side)).save(file, "PNG")
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (b"\x89PNG and then nothing", "an image is damaged"),
+        (None, "its images are not in the parquet file"),
+        (png(5), "the images differ in size"),
+    ],
+)
+def test_an_image_that_cannot_be_used_is_named(
+    data: bytes | None, said: str, tmp_path: Path
+) -> None:
+    log_three(tmp_path, "lerobot")
+    change_image(tmp_path, data)
+    where = r"file-000\.parquet, episode 0, observation\.image"
+    with pytest.raises(InputError, match=f"{where}: {said}"):
+        Episodes(tmp_path)[0]
+
+
+def test_tasks_of_no_episode_are_swept(tmp_path: Path) -> None:
+    log_three(tmp_path, "lerobot")
+    tasks = tmp_path / "meta" / "tasks.parquet"
+    pq.write_table(pa.table({"task_index": [0, 1], "task": ["go", "never"]}), tasks)
+    EpisodeLog(tmp_path).close()
+    assert pq.read_table(tasks).to_pydict() == {"task_index": [0], "task": ["go"]}
+
+
+@pytest.mark.parametrize(
+    ("columns", "said"),
+    [
+        ({"task_index": [0], "text": ["go"]}, "but no 'task'"),
+        ({"task_index": [], "task": []}, "lacks tasks"),
+    ],
+)
+def test_tasks_that_are_missing_are_noticed(columns: Any, said: str, tmp_path: Path) -> None:
+    log_three(tmp_path, "lerobot")
+    tasks = tmp_path / "meta" / "tasks.parquet"
+    pq.write_table(pa.table(columns), tasks)
+    with pytest.raises(InputError, match=said):
+        EpisodeLog(tmp_path)
+    tasks.unlink()
+    with pytest.raises(InputError, match=r"tasks\.parquet"):
+        EpisodeLog(tmp_path)
+
+
+def test_what_a_killed_process_began_is_cut_off(tmp_path: Path) -> None:
+    log_three(tmp_path, "rlds")
+    path = tmp_path / "episodes-train.tfrecord-00000"
+    whole = path.read_bytes()
+    path.write_bytes(whole + b"the beginning of a fourth")
+    (tmp_path / "episodes-train.tfrecord-00001").write_bytes(b"and of a file")
+    assert len(Episodes(tmp_path)) == 3
+    EpisodeLog(tmp_path).close()
+    assert path.read_bytes() == whole
+    assert [file.name for file in tmp_path.glob("*tfrecord*")] == [path.name]
+
+
+def test_numbers_in_zipped_bytes_are_read(tmp_path: Path) -> None:
+    with EpisodeLog(tmp_path) as log:
+        log.write(steps(0))
+    (tmp_path / "edgeloop.json").unlink()
+    zipped = {"tensor": {"dtype": "int16", "shape": {}, "encoding": "zlib"}}
+    path = tmp_path / "episodes-train.tfrecord-00000"
+    example = unpack_example(read_record(path, 0, 0))
+    values = example["steps/observation/seen"]
+    example["steps/observation/seen"] = [zlib.compress(bytes(value)) for value in values]
+    path.write_bytes(b"".join(framed(pack_example(example))))
+    change_features(tmp_path, "observation", {"featuresDict": {"features": {"seen": zipped}}})
+    assert Episodes(tmp_path)[0].steps["observation"]["seen"].tolist() == [0, -1, -2, -3]

@@ -95,12 +95,10 @@ def write_tasks(folder: Path, tasks: Sequence[str]) -> None:
 
 
 def read_tasks(folder: Path) -> list[str]:
-    """The tasks in the order of their numbers, [] where there are none yet."""
+    """The tasks in the order of their numbers; raises InputError where they are damaged."""
     path = folder / _TASKS
-    if not path.is_file():
-        return []
     columns = read_table(path).to_pydict()
-    texts = columns.get("task") or columns.get("__index_level_0__")
+    texts = columns.get("task", columns.get("__index_level_0__"))
     if texts is None:
         raise InputError(f"{path} has the columns {sorted(columns)}, but no 'task'.")
     found = dict(zip(columns["task_index"], texts, strict=True))

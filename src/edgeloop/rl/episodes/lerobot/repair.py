@@ -47,6 +47,8 @@ def repair(folder: Path, nothing: Info) -> State:
     last = rows.slice(len(rows) - 1).to_pylist()[0]
     data_file = last["data/chunk_index"] * FILES_PER_CHUNK + last["data/file_index"]
     tasks = metadata.read_tasks(folder)
+    if len(tasks) < info.tasks:
+        raise InputError(f"{folder}/meta/tasks.parquet lacks tasks: restore a copy of it.")
     if len(tasks) > info.tasks:
         tasks = tasks[: info.tasks]
         metadata.write_tasks(folder, tasks)

@@ -27,8 +27,6 @@ def record_starts(path: Path, count: int) -> list[int]:
     """
     starts = [0]
     size = path.stat().st_size if path.is_file() else 0
-    if not count:
-        return starts
     if not size:
         raise InputError(f"{path} is missing or empty, but should hold {count} episodes.")
     with path.open("rb") as file:
