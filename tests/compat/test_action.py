@@ -90,7 +90,7 @@ def test_no_server_fails_with_agentlaces_words() -> None:
 def test_a_client_waits_for_a_server_if_asked_to() -> None:
     server = ActionServer(action_config(), lambda keys: {"ok": True}, None)
     server.stop()
-    looking = in_thread(lambda: ActionClient("127.0.0.1", server.config, True, SOON_MS))
+    looking = in_thread(lambda: ActionClient("127.0.0.1", server.config, True, 10 * SOON_MS))
     with running(server):
         client = looking.result()
         client.client.timeout_ms = TIMEOUT_MS

@@ -3,6 +3,7 @@
 import contextlib
 import threading
 from collections.abc import Iterator
+from itertools import count
 from typing import Any
 
 import gymnasium
@@ -18,6 +19,8 @@ from edgeloop.compat.agentlace.gym_env import (
 )
 from edgeloop.errors import Conflict
 from streams import WAIT_S, in_thread
+
+NO_SERVER = "Failed to connect to action server"
 
 
 class Counting(gymnasium.Env[Any, Any]):
@@ -57,8 +60,14 @@ def serving(env: Counting) -> Any:
 
 @contextlib.contextmanager
 def player(server: GymEnvServerWrapper, timeout_ms: float = TIMEOUT_MS) -> Iterator[GymEnvClient]:
-    """A client, closed at the end."""
-    client = GymEnvClient("127.0.0.1", server.port, retry_interval=0.01, timeout_ms=timeout_ms)
+    """A client, closed at the end; on a busy machine not every attempt is quick enough."""
+    for attempt in count():
+        try:
+            client = GymEnvClient("127.0.0.1", server.port, 0.01, timeout_ms)
+            break
+        except Exception as error:
+            if str(error) != NO_SERVER or attempt > 500:
+                raise
     try:
         yield client
     finally:

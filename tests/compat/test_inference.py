@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from agentlace import SOON_MS, model_client, robot, running
+from agentlace import SOON_MS, TIMEOUT_MS, model_client, robot, running
 from edgeloop.compat.agentlace.inference import InferenceClient, InferenceServer
 from edgeloop.errors import CodecError
 from streams import WAIT_S, in_thread
@@ -70,8 +70,9 @@ def test_a_client_finds_a_server_that_comes_later() -> None:
     client = model_client(server)
     client.client.timeout_ms = SOON_MS
     assert client.call("a", {}) is None
+    client.client.timeout_ms = TIMEOUT_MS
     with running(server):
-        assert model_client(server).call("a", {}) == 1
+        assert client.call("a", {}) == 1
 
 
 def test_a_callback_that_raises_is_none_and_the_server_lives() -> None:
@@ -89,6 +90,7 @@ def test_a_payload_that_cannot_travel_is_the_callers_error() -> None:
 def test_another_kind_of_server_is_none(caplog: pytest.LogCaptureFixture) -> None:
     with robot() as server:
         client = InferenceClient("127.0.0.1", server.config.port_number)
+        client.client.timeout_ms = TIMEOUT_MS
         assert client.call("a", {}) is None
     assert "is of kind 'action'" in caplog.text
 

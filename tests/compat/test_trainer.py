@@ -397,7 +397,9 @@ def test_no_server_fails_with_agentlaces_words() -> None:
 def test_a_client_waits_for_a_server_if_asked_to() -> None:
     server = learner("a")
     server.stop()
-    looking = in_thread(lambda: actor(server, filled(1), timeout_ms=SOON_MS, wait_for_server=True))
+    looking = in_thread(
+        lambda: actor(server, filled(1), timeout_ms=10 * SOON_MS, wait_for_server=True)
+    )
     with running(server):
         client = looking.result()
         client.req_rep_client.timeout_ms = TIMEOUT_MS

@@ -14,14 +14,13 @@ from edgeloop.errors import Conflict
 from edgeloop.stream.stores.base import Batch
 from edgeloop.stream.stores.layout import layout_of_columns
 from edgeloop.stream.stores.ledger import Arrival, Ledger
+from edgeloop.stream.trainer.sending import MESSAGE_BYTES
 
 AnyStore = DataStoreBase | stream.DataStore
 
 _PACKAGE = "edgeloop.compat.agentlace."
 _PORTS = "_edgeloop_ports"
 _ATTEMPTS = 100
-_MESSAGE_BYTES = 4 << 20
-"""As much as a trainer's client sends at once of columns."""
 _READING = ("latest_data_id", "get_latest_data")
 _WRITING = ("insert", "batch_insert")
 
@@ -95,7 +94,7 @@ class Source(stream.DataStore):
         if first and all(map(_is_exact, _leaves(first[0]))):
             return batch, following
         row_bytes = sum(column.nbytes for column in columns) // max(1, count)
-        return self.since(begin, limit=min(count, max(1, _MESSAGE_BYTES // max(1, row_bytes))))
+        return self.since(begin, limit=min(count, max(1, MESSAGE_BYTES // max(1, row_bytes))))
 
     def release(self, cursor: int) -> None:
         """As DataStore says."""

@@ -170,6 +170,7 @@ class TrainerClient:
         self.broadcast_client: stream.Subscription | None = None
         self.update_thread: threading.Thread | None = None
         self.stop_update_flag = threading.Event()
+        self.producer = None  # agentlace's pipeline: nothing needs it
         self._sources = {called: source_of(store) for called, store in stores.items()}
         self._asked = self.req_rep_client.join(
             lambda options: stream.TrainerClient(
