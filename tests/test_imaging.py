@@ -1,6 +1,7 @@
 """Pixels in and out, and what is refused."""
 
 import io
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -78,3 +79,15 @@ def test_a_thumbnail_keeps_the_aspect() -> None:
 
 def test_the_thumbnail_of_a_line_is_a_line() -> None:
     assert imaging.image_size(imaging.thumbnail(jpeg(4000, 2), longer_side=100)) == (100, 1)
+
+
+def test_a_jpeg_is_verified_without_all_its_pixels() -> None:
+    height, width = 1600, 2400
+    data = imaging.encode_jpeg(np.zeros((height, width, 3), np.uint8))
+    tracemalloc.start()
+    try:
+        assert imaging.verify_jpeg(data) == (width, height)
+        _, most_bytes = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most_bytes < height * width / 32

@@ -48,7 +48,9 @@ def verify_jpeg(data: bytes) -> tuple[int, int]:
         raise ImageError("Not a JPEG: only JPEG images are accepted.")
     size = image_size(data)
     try:  # at an eighth of the size: the entropy coding, where damage shows, is read all the same
-        simplejpeg.decode_jpeg(data, colorspace="GRAY", fastdct=True, min_factor=8)
+        simplejpeg.decode_jpeg(
+            data, colorspace="GRAY", fastdct=True, min_height=1, min_width=1, min_factor=8
+        )
     except ValueError as error:
         raise ImageError(f"The JPEG is corrupt ({error}): send a whole file.") from error
     return size
