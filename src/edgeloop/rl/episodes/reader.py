@@ -45,9 +45,9 @@ class Episodes:
     def fill(self, store: DataStore) -> int:
         """Insert all episodes into a store; says how many rows are new there.
 
-        A TrajectoryBuffer gets the steps, any other store transitions (as Episode says); a store
-        without an instruction: that and the metadata are left out. What this folder brought to
-        the store before, also before that was saved and restored, is not inserted again.
+        A TrajectoryBuffer gets the steps, any other store transitions, as Episode has them, without
+        instructions and metadata. What this folder brought to the store before, also before that
+        was saved and restored, is not inserted again.
         """
         first, begin = 0, store.received(self._origin)
         following = begin
