@@ -121,8 +121,8 @@ def _rows(case: Case, rounds: int, servers: _Servers) -> Iterator[Row]:
         "tcp": Side("tcp", ours, lambda: far.call("call", case.payload)),
         "near": Side("near", ours, lambda: near.call("call", case.payload)),
         "quiet": Side("quiet", servers.quiet, lambda: quiet.call("call", case.payload)),
-        "bare tcp": Side("bare tcp", bare["tcp"], _bare("tcp", bare["tcp"].address, size)),
-        "bare unix": Side("bare unix", bare["unix"], _bare("unix", bare["unix"].address, size)),
+        "bare tcp": Side("bare tcp", bare["tcp"], bare_call("tcp", bare["tcp"].address, size)),
+        "bare unix": Side("bare unix", bare["unix"], bare_call("unix", bare["unix"].address, size)),
     }
     if size > _SMALL_BYTES:
         del sides["quiet"]
@@ -152,7 +152,8 @@ def _rows(case: Case, rounds: int, servers: _Servers) -> Iterator[Row]:
             )
 
 
-def _bare(family: str, address: str, size: int) -> Callable[[], None]:
+def bare_call(family: str, address: str, size: int) -> Callable[[], None]:
+    """So many bytes over a bare socket, and a short answer."""
     connection = socket.socket(socket.AF_UNIX if family == "unix" else socket.AF_INET)
     connection.connect(f"\0{address}" if family == "unix" else ("127.0.0.1", int(address)))
     if family == "tcp":

@@ -5,7 +5,6 @@ its call until the server has acknowledged all; CPU time is that of both ends, i
 server is a process of its own: ``python -m stream.updating KIND``.
 """
 
-import socket
 import statistics
 import sys
 import time
@@ -24,6 +23,7 @@ from edgeloop.stream import (
     TrainerConfig,
     TrainerServer,
 )
+from stream.calls import bare_call
 from stream.processes import Process, in_background, obey
 from stream.reference import ReferenceClient, ReferenceServer, dumps, loads
 from stream.rows import Row, rates, times
@@ -142,7 +142,7 @@ class _Side:
 def _rows(size: int, rounds: int, sides: list[_Side], bare: Process) -> Iterator[Row]:
     items = _items(size)
     limits = {
-        "tcp": _bare_rate(size, _bare_call(int(bare.address), size * _size_bytes(items[0]))),
+        "tcp": _bare_rate(size, bare_call("tcp", bare.address, size * _size_bytes(items[0]))),
         "near": _bare_rate(size, _copy(size * _size_bytes(items[0]))),
     }
     for side in sides:
@@ -193,21 +193,6 @@ def _items(count: int) -> list[Item]:
 
 def _size_bytes(item: Item) -> int:
     return sum(value.nbytes for value in item.values())
-
-
-def _bare_call(port: int, size_bytes: int) -> Callable[[], None]:
-    """So many bytes over a bare socket, and a short answer."""
-    connection = socket.create_connection(("127.0.0.1", port))
-    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    payload = np.ones(size_bytes, np.uint8).data
-    connection.sendall(size_bytes.to_bytes(8, "little"))
-    connection.recv(1)
-
-    def call() -> None:
-        connection.sendall(payload)
-        connection.recv(34)
-
-    return call
 
 
 def _copy(size_bytes: int) -> Callable[[], None]:
