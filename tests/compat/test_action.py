@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from agentlace import SOON_MS, TIMEOUT_MS, action_config, operator, robot, running
+from compat.material import SOON_MS, TIMEOUT_MS, action_config, operator, robot, running
 from edgeloop.compat.agentlace.action import ActionClient, ActionConfig, ActionServer
 from edgeloop.errors import CodecError
 from streams import WAIT_S, in_thread

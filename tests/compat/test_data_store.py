@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from agentlace import actor, held, learner, running
+from compat.material import actor, held, learner, running
 from edgeloop import stream
 from edgeloop.compat.agentlace import stores
 from edgeloop.compat.agentlace.data import ReplayBuffer

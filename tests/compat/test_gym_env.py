@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import edgeloop.compat.agentlace as edgeml
-from agentlace import SOON_MS, TIMEOUT_MS, running
+from compat.material import SOON_MS, TIMEOUT_MS, running
 from edgeloop.compat.agentlace.gym_env import (
     DefaultActionConfig,
     GymEnvClient,
@@ -153,6 +153,6 @@ def test_the_config_that_agentlace_shares_stays_as_it_is() -> None:
 
 
 def test_the_module_comes_when_it_is_asked_for() -> None:
-    assert edgeml.gym_env.GymEnvClient is GymEnvClient
+    assert edgeml.__getattr__("gym_env").GymEnvClient is GymEnvClient
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         edgeml.nothing  # noqa: B018

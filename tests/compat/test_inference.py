@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from agentlace import SOON_MS, TIMEOUT_MS, model_client, robot, running
+from compat.material import SOON_MS, TIMEOUT_MS, model_client, robot, running
 from edgeloop.compat.agentlace.inference import InferenceClient, InferenceServer
 from edgeloop.errors import CodecError
 from streams import WAIT_S, in_thread

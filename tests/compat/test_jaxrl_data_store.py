@@ -6,7 +6,7 @@ import gymnasium
 import numpy as np
 import pytest
 
-from agentlace import actor, learner, running
+from compat.material import actor, learner, running
 from edgeloop.compat.agentlace.data import ReplayBuffer
 from edgeloop.compat.agentlace.data.data_store import QueuedDataStore
 from edgeloop.compat.agentlace.data.jaxrl_data_store import (

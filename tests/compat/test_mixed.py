@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from agentlace import TIMEOUT_MS, held, learner, robot, running
+from compat.material import TIMEOUT_MS, held, learner, robot, running
 from edgeloop import stream
 from edgeloop.compat.agentlace import (
     ActionClient,

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 import edgeloop.compat.agentlace as edgeml
-from agentlace import TIMEOUT_MS
 from compat import readme
+from compat.material import TIMEOUT_MS
 from edgeloop.compat.agentlace import inference
 from streams import WAIT_S, Outcome, in_thread
 

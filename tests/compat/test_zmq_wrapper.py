@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from agentlace import SOON_MS, TIMEOUT_MS
+from compat.material import SOON_MS, TIMEOUT_MS
 from edgeloop.compat.agentlace.zmq_wrapper.broadcast import BroadcastClient, BroadcastServer
 from edgeloop.compat.agentlace.zmq_wrapper.pair import PairClient, PairServer
 from edgeloop.compat.agentlace.zmq_wrapper.pipeline import Consumer, Producer

@@ -85,3 +85,10 @@ def held(server: TrainerServer, name: str = "a") -> list[Any]:
     store = server.data_store(name)
     assert isinstance(store, DataStoreBase)
     return store.get_latest_data(-1)
+
+
+def filled(*items: Any) -> QueuedDataStore:
+    """A client's store with these items."""
+    store = QueuedDataStore(10_000)
+    store.batch_insert(list(items))
+    return store
