@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from compat.material import actor, filled, learner, operator, robot, running
 from edgeloop.compat.agentlace.data.sampler import FutureSampler
 
 WARNING, INFO, DEBUG = logging.WARNING, logging.INFO, logging.DEBUG
@@ -75,6 +76,7 @@ CALLABLES = [
     ("data.data_store.QueuedDataStore", "capacity"),
     ("data.data_store.QueuedDataStore.insert", "self, data"),
     ("data.data_store.QueuedDataStore.get_latest_data", "self, from_id"),
+    ("data.data_store.QueuedDataStore.latest_data_id", "self"),
     ("data.trajectory_buffer.DataShape", "name, shape=(), dtype='float32'"),
     (
         "data.trajectory_buffer.TrajectoryBuffer",
@@ -99,7 +101,9 @@ CALLABLES = [
     ),
     ("data.trajectory_buffer.Trajectory", "begin_idx, id, min_length"),
     ("data.trajectory_buffer.Trajectory.valid", "self, curent_idx"),
+    ("data.trajectory_buffer.Trajectory.to_dict", "self"),
     ("data.trajectory_buffer.Trajectory.from_dict", "data"),
+    ("data.trajectory_buffer.TrajectoryBuffer.latest_data_id", "self"),
     ("data.sampler.Sampler", "source=None, use_jax=False"),
     (
         "data.sampler.Sampler.sample",
@@ -126,7 +130,14 @@ CALLABLES = [
         "data.jaxrl_data_store.ReplayBufferDataStore",
         "observation_space, action_space, capacity, rlds_logger=None",
     ),
+    (
+        "data.jaxrl_data_store.TrajectoryBufferDataStore.sample",
+        "self, sampler_name, batch_size, force_indices=None",
+    ),
+    ("data.jaxrl_data_store.TrajectoryBufferDataStore.get_latest_data", "self, from_id"),
     ("data.jaxrl_data_store.ReplayBufferDataStore.insert", "self, data"),
+    ("data.jaxrl_data_store.ReplayBufferDataStore.latest_data_id", "self"),
+    ("data.jaxrl_data_store.ReplayBufferDataStore.get_latest_data", "self, from_id"),
     (
         "data.jaxrl_data_store.ReplayBufferDataStore.sample",
         "self, batch_size, keys=None, indx=None",
@@ -195,6 +206,9 @@ CALLABLES = [
     ("zmq_wrapper.pair.PairServer.broadcast", "self, message"),
     ("zmq_wrapper.pair.PairServer.run", "self"),
     ("zmq_wrapper.pair.PairClient", "ip, port=5557, log_level=DEBUG, compression='lz4'"),
+    ("zmq_wrapper.pair.PairClient.register_callback", "self, callback"),
+    ("zmq_wrapper.pair.PairClient.broadcast", "self, message"),
+    ("zmq_wrapper.pair.PairClient.run", "self"),
     ("zmq_wrapper.pipeline.Producer", "ip='localhost', port=5547, compression='lz4'"),
     ("zmq_wrapper.pipeline.Producer.send_msg", "self, msg"),
     ("zmq_wrapper.pipeline.Consumer", "callback_fn, port=5547, compression='lz4'"),
@@ -242,3 +256,24 @@ def test_what_is_added_may_be_left_out(path: str, first: str, more: str) -> None
     (_, one, *others) = parameters(found(path))
     assert one[0] == first
     assert [(name, default) for name, _, default in others] == [(more, False)]
+
+
+def test_attributes_are_agentlaces() -> None:
+    with running(learner("a")) as server:
+        client = actor(server, filled(1))
+        client.recv_network_callback(print)
+        client.stop()
+    seen = {
+        server: "queue request_types data_stores last_update_id_map config data_callback thread "
+        "req_rep_server broadcast_server",
+        client: "client_name req_rep_client broadcast_client server_ip config request_types "
+        "data_store data_stores_map update_thread stop_update_flag last_request_time log_level "
+        "producer",
+    }
+    with robot() as machine:
+        person = operator(machine)
+        seen[machine] = "config server broadcast thread"
+        seen[person] = "client config server_ip broadcast_client"
+    seen[client.req_rep_client] = seen[person.client] = "timeout_ms ip port reset_socket"
+    for thing, names in seen.items():
+        assert [name for name in names.split() if not hasattr(thing, name)] == []
