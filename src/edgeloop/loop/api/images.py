@@ -86,7 +86,7 @@ async def get_file(asking: Asking, image_id: str) -> Response:
     """The JPEG as it was received."""
     async with asking.read() as workspace:
         image = await images.by_id(workspace, image_id)
-    return _jpeg(await images.content(asking.parts.workspaces.storage, image))
+    return _jpeg(await images.content(asking.parts.workspaces.storage, image.content_hash))
 
 
 @router.get(f"{V1}/images/{{image_id}}/thumbnail", **answers(media_type="image/jpeg"))
@@ -94,7 +94,7 @@ async def get_thumbnail(asking: Asking, image_id: str) -> Response:
     """A small JPEG."""
     async with asking.read() as workspace:
         image = await images.by_id(workspace, image_id)
-    return _jpeg(await images.thumbnail(asking.parts.workspaces.storage, image))
+    return _jpeg(await images.thumbnail(asking.parts.workspaces.storage, image.content_hash))
 
 
 @router.get(f"{V1}/images/{{image_id}}/detections", **answers(page_of(SightingBody)))
@@ -153,8 +153,8 @@ async def get_main(asking: Asking, organization: str, name: str, image_id: str) 
     """The JPEG as it was received, for published clients."""
     async with asking.read() as workspace:
         project = await projects.by_names(workspace, organization, name=name)
-        image = await images.in_project(workspace, project, image_id=image_id)
-    return _jpeg(await images.content(asking.parts.workspaces.storage, image))
+        found = await images.hash_in_project(workspace, project, image_id=image_id)
+    return _jpeg(await images.content(asking.parts.workspaces.storage, found))
 
 
 @clients.get(f"{PROJECT}/images/{{image_id}}/thumb")
@@ -162,8 +162,8 @@ async def get_thumb(asking: Asking, organization: str, name: str, image_id: str)
     """A small JPEG, for published clients."""
     async with asking.read() as workspace:
         project = await projects.by_names(workspace, organization, name=name)
-        image = await images.in_project(workspace, project, image_id=image_id)
-    return _jpeg(await images.thumbnail(asking.parts.workspaces.storage, image))
+        found = await images.hash_in_project(workspace, project, image_id=image_id)
+    return _jpeg(await images.thumbnail(asking.parts.workspaces.storage, found))
 
 
 @clients.post(f"{PROJECT}/detections")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, get_args
 
-from sqlalchemy import Select, Text, cast, func, select
+from sqlalchemy import Select, Text, bindparam, cast, func, select
 from sqlalchemy.orm import InstrumentedAttribute
 
 from edgeloop import imaging
@@ -25,6 +25,9 @@ from edgeloop.types import Annotations, ImageRecord, ImageState, Split
 
 THUMBNAIL_SIDE = 320
 """The longer side of a thumbnail in pixels."""
+_HASH = select(ImageRow.content_hash).where(
+    ImageRow.id == bindparam("image"), ImageRow.project_id == bindparam("project")
+)
 NO_SHAPES = json.dumps(annotations_to_json(Annotations()))
 
 
@@ -137,21 +140,34 @@ async def in_project(workspace: Workspace, project: Project, *, image_id: str) -
     """One image of the project; raises NotFound."""
     found = await by_ids(workspace, project, [image_id])
     if not found:
-        raise NotFound(f"There is no image with the id {image_id} in {project.address}.")
+        raise _missing(project, image_id)
     return found[0]
 
 
-async def thumbnail(storage: ObjectStorage, image: Image) -> bytes:
+async def hash_in_project(workspace: Workspace, project: Project, *, image_id: str) -> str:
+    """The content hash of an image of the project; raises NotFound."""
+    which = {"image": image_id, "project": project.id}
+    content_hash = await workspace.session.scalar(_HASH, which)
+    if content_hash is None:
+        raise _missing(project, image_id)
+    return content_hash
+
+
+async def thumbnail(storage: ObjectStorage, content_hash: str) -> bytes:
     """A small JPEG of the image, made when it is asked for first."""
-    key = files.thumbnail_key(image.content_hash)
+    key = files.thumbnail_key(content_hash)
     if not await storage.exists(key):
-        data = await content(storage, image)
+        data = await content(storage, content_hash)
         await storage.put(
             key, await asyncio.to_thread(imaging.thumbnail, data, longer_side=THUMBNAIL_SIDE)
         )
     return await storage.read(key)
 
 
-async def content(storage: ObjectStorage, image: Image) -> bytes:
+async def content(storage: ObjectStorage, content_hash: str) -> bytes:
     """The JPEG as it was received."""
-    return await storage.read(files.image_key(image.content_hash))
+    return await storage.read(files.image_key(content_hash))
+
+
+def _missing(project: Project, image_id: str) -> NotFound:
+    return NotFound(f"There is no image with the id {image_id} in {project.address}.")
