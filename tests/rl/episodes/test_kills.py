@@ -71,7 +71,7 @@ def test_a_kill_at_a_line_leaves_whole_episodes(layout: str, begun: int, tmp_pat
     stride = 131 if layout == "rlds" else 307
     died = die_at_lines(layout, tmp_path, begun, first=17 * begun, stride=stride)
     ends = {assert_whole(folder, layout, begun) for folder in died}
-    assert ends >= {begun}
+    assert begun in ends
     assert len(died) >= 5
 
 
@@ -86,7 +86,7 @@ def test_a_kill_at_one_of_many_lines_leaves_whole_episodes(
     stride = 11 if layout == "rlds" else 53
     died = die_at_lines(layout, tmp_path, begun, first=5, stride=stride)
     ends = {assert_whole(folder, layout, begun) for folder in died}
-    assert ends == {begun, begun + 1}
+    assert begun in ends
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
