@@ -162,18 +162,28 @@ def test_a_detector_that_cannot_load_its_model_fails_the_training_and_leaves_the
     assert len(list((shop.folder / "trainer" / "trainings").iterdir())) == 1
 
 
-def test_a_base_model_without_the_trainers_format_fails_the_training(shop: Workshop) -> None:
+def test_a_training_from_a_model_that_no_trainer_can_read_waits_and_says_so(
+    shop: Workshop,
+) -> None:
     def first(desk: TrainerDesk) -> None:
         shop.until_ended(shop.begin())
 
     def second(desk: TrainerDesk) -> None:
         [model] = shop.models()
-        ended = shop.until_ended(shop.begin(base_model_id=model.id))
-        assert ended.state == "failed"
-        assert list(ended.errors) == ["download_model"]
+        shop.begin(base_model_id=model.id)
+        shop.wait(lambda: waits_for(shop) != "No trainer is online.", "the trainer is there")
+        assert waits_for(shop) == (
+            "No trainer that is online offers training from a model in the format edge or weights."
+        )
 
     beside_a_trainer(shop, first)
     beside_a_trainer(shop, second, trainer=NewerTrainer)
+
+
+def waits_for(shop: Workshop) -> str:
+    """What the only training in the queue waits for."""
+    [waiting] = shop.client.send(trainings.queue()).items
+    return waiting.reason
 
 
 def hang(shop: Workshop) -> None:
