@@ -59,6 +59,17 @@ def test_what_is_inserted_arrives_by_itself(tmp_path: Path) -> None:
         assert seen == list(range(20))
 
 
+def test_an_explicit_update_gets_its_turn_beside_updates_without_a_pause(tmp_path: Path) -> None:
+    store = QueuedDataStore(1000)
+    server = serve_store(f"unix://{tmp_path}/trainer.sock")
+    with server, client_of(server.url, store) as client:
+        client.start_async_update(0)
+        for number in range(200):
+            store.insert(transition(number))
+            client.update()
+            assert numbers(server) == list(range(number + 1))
+
+
 def test_updates_go_on_when_the_server_comes_back(tmp_path: Path) -> None:
     url = f"unix://{tmp_path}/trainer.sock"
     store, buffer = filled(0, 10), ReplayBuffer(capacity=100)

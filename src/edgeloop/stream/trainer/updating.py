@@ -8,6 +8,8 @@ from edgeloop.errors import EdgeloopError
 
 log = logging.getLogger(__name__)
 
+_SHORTEST_PAUSE_S = 0.001
+"""Without any pause an explicit update of another thread would wait for its turn for long."""
 _FIRST_PAUSE_S = 0.25
 _LONGEST_PAUSE_S = 10.0
 
@@ -62,6 +64,6 @@ class Updater:
 
     def _pause_s(self, failures: int) -> float:
         if not failures:
-            return self._interval_s
+            return max(self._interval_s, _SHORTEST_PAUSE_S)
         longest = max(self._interval_s, _LONGEST_PAUSE_S)
         return min(longest, _FIRST_PAUSE_S * 2.0 ** min(failures - 1, 10))
