@@ -216,14 +216,14 @@ class _Login:
 
 async def _remembered(workspaces: Workspaces, token_hash: str) -> _Login | None:
     tables = (SessionRow, AccountRow, MembershipRow, ProjectRow, OrganizationRow)
+    return await workspaces.database.memory.get(
+        ("session", token_hash), tables, lambda: _login_of(workspaces, token_hash)
+    )
+
+
+async def _login_of(workspaces: Workspaces, token_hash: str) -> _Login | None:
     async with workspaces.read() as workspace:
-        return await workspace.remembered(
-            ("session", token_hash), tables, lambda: _login_of(workspace, token_hash)
-        )
-
-
-async def _login_of(workspace: Workspace, token_hash: str) -> _Login | None:
-    rows = await _rows_of(workspace, token_hash)
+        rows = await _rows_of(workspace, token_hash)
     if not rows or rows[0].AccountRow.is_disabled:
         return None
     account: AccountRow = rows[0].AccountRow

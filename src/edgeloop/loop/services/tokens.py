@@ -140,10 +140,9 @@ async def caller_of(workspaces: Workspaces, secret: str) -> Caller:
     """Who shows this token; raises Unauthenticated for one that is unknown or has ended."""
     tables = (TokenRow, AccountRow, MembershipRow, ProjectRow, OrganizationRow)
     token_hash = _hash_of(secret)
-    async with workspaces.read() as workspace:
-        pass_ = await workspace.remembered(
-            ("token", token_hash), tables, lambda: _pass_of(workspace, token_hash)
-        )
+    pass_ = await workspaces.database.memory.get(
+        ("token", token_hash), tables, lambda: _pass_of(workspaces, token_hash)
+    )
     now = workspaces.clock()
     if pass_ is None:
         raise Unauthenticated("This token is not known, or was revoked: set LOOP_TOKEN anew.")
@@ -167,16 +166,17 @@ class _Pass:
     caller: Caller
 
 
-async def _pass_of(workspace: Workspace, token_hash: str) -> _Pass | None:
-    rows = await _rows_of(workspace, token_hash)
-    if not rows or rows[0].AccountRow.is_disabled:
-        return None
-    token: TokenRow = rows[0].TokenRow
-    account: AccountRow = rows[0].AccountRow
-    held = grants.of_account(account, [(row.MembershipRow, row.project) for row in rows])
-    if token.project_id is not None:
-        project = await workspace.session.get_one(ProjectRow, token.project_id)
-        held = grants.within(held, f"{project.organization_id}/{project.name}")
+async def _pass_of(workspaces: Workspaces, token_hash: str) -> _Pass | None:
+    async with workspaces.read() as workspace:
+        rows = await _rows_of(workspace, token_hash)
+        if not rows or rows[0].AccountRow.is_disabled:
+            return None
+        token: TokenRow = rows[0].TokenRow
+        account: AccountRow = rows[0].AccountRow
+        held = grants.of_account(account, [(row.MembershipRow, row.project) for row in rows])
+        if token.project_id is not None:
+            project = await workspace.session.get_one(ProjectRow, token.project_id)
+            held = grants.within(held, f"{project.organization_id}/{project.name}")
     return _Pass(
         token.id, token.name, token.expires, token.last_used, _caller(token, account, held)
     )
