@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Any
 
 PROGRAM = Path(__file__).parent / "actor_learner.txt"
-STEPS = 600
+MOVES = 600
 PATIENCE_S = 100
 
 
-def started(stack: ExitStack, path: Path, *flags: str) -> subprocess.Popen[str]:
+def started(stack: ExitStack, path: Path, *words: str) -> subprocess.Popen[str]:
     """One side of the program, as a process that ends with the test."""
     process = subprocess.Popen(
-        [sys.executable, "-W", "error", str(path), *flags], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-W", "error", str(path), *words], stdout=subprocess.PIPE, text=True
     )
     stack.callback(process.wait)
     stack.callback(process.kill)
@@ -37,13 +37,14 @@ def test_an_actor_and_a_learner_run_when_their_import_is_changed(tmp_path: Path)
     path.write_text(code.replace("from agentlace.", "from edgeloop.compat.agentlace."))
     port = str(free_port())
     with ExitStack() as stack:
-        actor = started(stack, path, "--actor", "--port", port, "--steps", str(STEPS))
-        learner = started(stack, path, "--learner", "--port", port)
+        actor = started(stack, path, "act", port, str(MOVES))
+        learner = started(stack, path, "learn", port)
         acted, learned = told(actor), told(learner)
-    assert learned["rewards"] == list(range(STEPS))  # each transition once
-    assert learned["stats"] >= 1
-    assert acted["versions"] >= 1
-    assert acted["w"] == [4]
+    assert learned["serials"] == list(range(MOVES))  # each of them once
+    assert learned["progress"] >= 1
+    assert learned["finished"] >= 1
+    assert acted["policies"] >= 1
+    assert acted["axes"] == 3
 
 
 def free_port() -> int:

@@ -183,10 +183,8 @@ class Sink(stream.DataStore):
         items = items_of(batch)
         store, origin = self._store, arrival.origin if arrival else None
         if isinstance(store, TrajectoryBuffer) and _has_own(store, _WRITING):
-            last = len(items) - 1
-            for index, item in enumerate(items):
-                store.insert_from(origin, item, more=index < last)
-                self._commit(1, arrival, index + 1)
+            store.insert_from(origin, items)
+            self._commit(len(items), arrival, len(items))
         elif self._is_one_by_one:
             for index, item in enumerate(items):  # one that fails in the middle got nothing twice
                 store.insert(item)

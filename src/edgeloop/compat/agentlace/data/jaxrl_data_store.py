@@ -46,21 +46,20 @@ class TrajectoryBufferDataStore(TrajectoryBuffer, DataStoreBase):
 
     def insert(self, data: Mapping[str, Any], end_of_trajectory: bool = False) -> None:
         """Keep one step; ``end_of_trajectory``, here or in it, ends its trajectory."""
-        self.insert_from(None, data, end_of_trajectory)
+        self.insert_from(None, [data], end_of_trajectory)
 
     def insert_from(
         self,
         origin: str | None,
-        data: Mapping[str, Any],
+        items: Sequence[Mapping[str, Any]],
         end_of_trajectory: bool = False,
-        *,
-        more: bool = False,
     ) -> None:
         """As TrajectoryBuffer says."""
         with self._lock:
-            super().insert_from(origin, data, end_of_trajectory, more=more)
+            super().insert_from(origin, items, end_of_trajectory)
             if self._logger:
-                self._logger(data)
+                for item in items:
+                    self._logger(item)
 
     def end_trajectory(self) -> None:
         """End a trajectory without a step."""

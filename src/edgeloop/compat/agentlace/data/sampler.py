@@ -1,191 +1,163 @@
-"""agentlace.data.sampler: what a batch takes of a trajectory, as windows of `edgeloop.stream`.
+"""agentlace.data.sampler: its samplers, each of them a window of `edgeloop.stream`."""
 
-The two ``make_jit_*`` work on plain arrays, for samplers of a user's own; nothing is compiled.
-"""
-
-from collections.abc import Callable, Mapping
-from enum import IntEnum
+from collections.abc import Callable, Mapping, Sequence
+from enum import Enum
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from edgeloop.errors import Conflict
-from edgeloop.stream import FutureWindow, LatestWindow, SequenceWindow, Window
+from edgeloop import stream
+from edgeloop.errors import InputError
 from edgeloop.stream.stores.windows import Starts
 
-Array = npt.NDArray[Any]
-Sampled = tuple[Any, Any]
-"""(data, mask): arrays, or dicts of arrays."""
+Arrays = Mapping[str, Any]
+"""Columns by name, of numpy or of what numpy can read: (rows, *shape) each."""
+
+Draw = Callable[..., tuple[dict[str, Any], dict[str, Any]]]
 
 
 class Sampler:
-    """Takes something of the trajectories at chosen steps; a user's own overrides ``sample``.
+    """Reads something for each chosen step of a trajectory.
 
-    ``source`` is the column to read, by default the one that the sampler is registered as.
-    ``use_jax`` has no effect: arrays are numpy's, which jax takes as they are.
+    ``source`` is the column to read, where that is not the one it is registered as. A subclass
+    defines either ``window`` or ``sample``.
     """
-
-    source: str | None = None
 
     def __init__(self, source: str | None = None, use_jax: bool = False) -> None:
         del use_jax
         self.source = source
 
+    def window(self, field: str) -> stream.Window:
+        """A new window that reads this field of a store of `edgeloop.stream`."""
+        raise NotImplementedError(f"{type(self).__name__} has neither a window nor a sample.")
+
     def sample(
         self,
-        sampled_idx: Array,
-        ep_begin: Array,
-        ep_end: Array,
-        key: np.random.Generator,
-        dataset: Mapping[str, Array],
+        sampled_idx: Any,
+        ep_begin: Any,
+        ep_end: Any,
+        key: Any,
+        dataset: Arrays,
         source_name: str,
-    ) -> Sampled:
-        """(data, mask) of the steps ``sampled_idx`` of episodes [``ep_begin``, ``ep_end``).
+    ) -> tuple[Any, Any]:
+        """(data, mask) of the steps ``sampled_idx``, whose trajectories span ``ep_begin`` to
+        ``ep_end - 1``: ints, (batch,) each.
 
-        All are (batch,) and absolute; row i of ``dataset`` is at i modulo its length.
+        Step n is row n modulo the rows of ``dataset``. ``key`` decides what is random: a Generator
+        of numpy, or what it can be seeded with. ``source_name`` is the name it is registered as.
+        Raises ValueError where there is no such column.
         """
-        raise NotImplementedError
-
-    def _access(
-        self,
-        idx: Array,
-        ep_begin: Array,
-        ep_end: Array,
-        dataset: Mapping[str, Array],
-        source_name: str,
-    ) -> Sampled:
-        """The rows ``idx``, (batch,) or (batch, time), and which of them are in their episode."""
-        column = dataset[column_of(self, source_name, dataset)]
-        begin, end = expand_to_shape(ep_begin, idx.shape), expand_to_shape(ep_end, idx.shape)
-        nearest = np.minimum(np.maximum(idx, begin), end - 1)
-        return column[nearest % len(column)], (begin <= idx) & (idx < end)
+        column = np.asarray(dataset[column_of(self, source_name, dataset)])
+        window = self.window(source_name)
+        begins, ends = np.asarray(ep_begin, np.int64), np.asarray(ep_end, np.int64)
+        starts = np.asarray(sampled_idx, np.int64)
+        steps = window.steps(Starts(starts, begins, ends), _generator(key))
+        # A window of several steps has a time axis, which the trajectories' bounds lack.
+        aligned = (-1,) + (1,) * (steps.ndim - 1)
+        begins, ends, starts = (each.reshape(aligned) for each in (begins, ends, starts))
+        nearest = np.clip(steps, begins, ends - 1)
+        is_inside = steps == nearest
+        return window.result(column[nearest % len(column)], is_inside, steps - starts)
 
 
-class WindowSampler(Sampler):
-    """A sampler that is a window."""
+class LatestSampler(Sampler):
+    """The step itself: (batch, *shape)."""
 
-    def window(self, source: str | None = None) -> Window:
-        """The window, reading ``source``."""
-        raise NotImplementedError
-
-    def sample(
-        self,
-        sampled_idx: Array,
-        ep_begin: Array,
-        ep_end: Array,
-        key: np.random.Generator,
-        dataset: Mapping[str, Array],
-        source_name: str,
-    ) -> Sampled:
-        """As the window says."""
-        window = self.window()
-        idx = window.steps(Starts(sampled_idx, ep_begin, ep_end), key)
-        data, mask = self._access(idx, ep_begin, ep_end, dataset, source_name)
-        return window.result(data, mask, idx - expand_to_shape(sampled_idx, idx.shape))
+    def window(self, field: str) -> stream.Window:
+        """As Sampler says."""
+        return stream.LatestWindow(field)
 
 
-class LatestSampler(WindowSampler):
-    """The step itself."""
+class SequenceSampler(Sampler):
+    """The steps from ``begin`` to ``end - 1``, counted from the chosen one.
 
-    def window(self, source: str | None = None) -> Window:
-        """The window, reading ``source``."""
-        return LatestWindow(source)
-
-
-class SequenceSampler(WindowSampler):
-    """Steps ``begin`` to ``end - 1`` from the chosen one: (batch, end - begin, ...).
-
-    (batch, ...) with ``squeeze``, which needs a length of 1.
+    (batch, end - begin, *shape), or (batch, *shape) with ``squeeze``, which takes a single step.
+    Raises ConfigError for a stretch without steps, or of several to be squeezed.
     """
 
     def __init__(
         self, squeeze: bool = False, begin: int = 0, end: int = 1, source: str | None = None
     ) -> None:
         super().__init__(source)
-        self.squeeze = squeeze
-        self.seq_begin = begin
-        self.seq_end = end
+        self._stretch = (begin, end)
+        self._squeeze = squeeze
+        self.window("")  # what cannot be read is refused here, where it is written
 
-    def window(self, source: str | None = None) -> Window:
-        """The window, reading ``source``."""
-        return SequenceWindow(self.seq_begin, self.seq_end, squeeze=self.squeeze, source=source)
+    def window(self, field: str) -> stream.Window:
+        """As Sampler says."""
+        return stream.SequenceWindow(*self._stretch, squeeze=self._squeeze, source=field)
 
 
-class FutureSampler(WindowSampler):
-    """A random step from the chosen one on: ``{"data": ..., "offset": ...}``.
+class FutureSampler(Sampler):
+    """A random later step of the trajectory, at most ``max_future`` ahead.
 
-    Uniform up to the end of the episode, or below ``max_future`` steps ahead; or exponential with
-    the mean ``lambda_`` steps.
+    The batch has ``{"data": (batch, *shape), "offset": (batch,)}``. EXPONENTIAL prefers near steps:
+    ``lambda_`` is its rate in 1/steps. Raises ConfigError where that is missing.
     """
 
-    class Distribution(IntEnum):
-        """How the step is chosen."""
+    class Distribution(Enum):
+        """How far ahead the later step is."""
 
-        UNIFORM = 0
-        EXPONENTIAL = 1
+        UNIFORM = "uniform"
+        EXPONENTIAL = "exponential"
 
     def __init__(
         self,
-        distribution: "FutureSampler.Distribution" = Distribution.UNIFORM,
+        distribution: Distribution = Distribution.UNIFORM,
         max_future: int | None = None,
         lambda_: float | None = None,
         source: str | None = None,
     ) -> None:
         super().__init__(source)
-        self.distribution = distribution
-        self.max_future = max_future
-        self.lambda_ = lambda_
+        self._distribution = distribution
+        self._max_future = max_future
+        self._rate = lambda_
+        self.window("")  # refused here if at all
 
-    def window(self, source: str | None = None) -> Window:
-        """The window, reading ``source``."""
-        if self.distribution == self.Distribution.EXPONENTIAL:
-            mean = self.lambda_ or 0.0
-            rate = 1 / mean if mean > 0 else None
-            return _Ahead("exponential", max_future=self.max_future, rate=rate, source=source)
-        return _Ahead(max_future=self.max_future, source=source)
+    def window(self, field: str) -> stream.Window:
+        """As Sampler says."""
+        return stream.FutureWindow(
+            self._distribution.value, max_future=self._max_future, rate=self._rate, source=field
+        )
 
 
 class PrioritySampler(Sampler):
-    """Not implemented, as in agentlace: `edgeloop.stream.ReplayBuffer` has `Prioritized`."""
+    """Not implemented, as in agentlace: `edgeloop.stream.ReplayBuffer` draws by priorities."""
 
-    def __init__(self, priorities: Array, alpha: float = 1.0, source: str | None = None) -> None:
-        del priorities, alpha
+    def __init__(self, priorities: Any, alpha: float = 1.0, source: str | None = None) -> None:
         super().__init__(source)
         raise NotImplementedError(
-            "PrioritySampler is not implemented: use edgeloop.stream.ReplayBuffer with "
-            "sampler=Prioritized()."
+            "There is no PrioritySampler: use edgeloop.stream.ReplayBuffer with Prioritized()."
         )
 
 
-class _Ahead(FutureWindow):
-    """As FutureWindow, but the step itself is one of the choices."""
-
-    def steps(self, starts: Starts, random: np.random.Generator) -> Array:
-        """One step for each start: one less ahead than a strictly later one of one step more."""
-        later = Starts(starts.step, starts.begin, starts.end + 1)
-        return super().steps(later, random) - 1
+def has_window(sampler: Sampler) -> bool:
+    """Whether a sampler is all told by its window; a user's own ``sample`` is not."""
+    return type(sampler).sample is Sampler.sample
 
 
-def column_of(sampler: Sampler, name: str, dataset: Mapping[str, Any]) -> str:
-    """The column that a sampler registered as ``name`` reads; raises ValueError, KeyError."""
-    if sampler.source is None:
-        if name not in dataset:
-            raise KeyError(name)
-        return name
-    if sampler.source not in dataset:
+def column_of(sampler: Sampler, name: str, columns: Sequence[str] | Arrays) -> str:
+    """The column that a sampler reads when it is registered as ``name``; raises ValueError."""
+    column = name if sampler.source is None else sampler.source
+    if column not in columns:
         raise ValueError(
-            f"Bad sampling config: '{name}' has the source '{sampler.source}', which is not in "
-            f"the dataset: there are {list(dataset)}."
+            f"The sampler '{name}' reads '{column}', which is none of {sorted(columns)}: "
+            "name a column as its source."
         )
-    return sampler.source
+    return column
 
 
-def expand_to_shape(x: Array, shape: tuple[int, ...]) -> Array:
-    """``x`` repeated along new last axes, up to ``shape``, which must begin with its own."""
-    if x.ndim > len(shape) or shape[: x.ndim] != x.shape:
-        raise AssertionError(f"Bad shape {shape} for {x}")
-    return np.broadcast_to(x.reshape(x.shape + (1,) * (len(shape) - x.ndim)), shape)
+def expand_to_shape(x: Any, shape: Sequence[int]) -> Any:
+    """``x`` repeated along new last axes up to ``shape``, as a mask is for the data it belongs to.
+
+    Raises InputError unless its own axes are the first ones of ``shape``.
+    """
+    value = np.asarray(x)
+    missing = len(shape) - value.ndim
+    try:
+        return np.broadcast_to(value.reshape(value.shape + (1,) * missing), tuple(shape))
+    except ValueError as error:
+        raise InputError(f"{value.shape} are not the first axes of {tuple(shape)}.") from error
 
 
 def make_jit_sample(
@@ -194,83 +166,50 @@ def make_jit_sample(
     capacity: int,
     device: Any = None,  # a jax.Device: without effect
     use_jax: bool = False,
-) -> Callable[..., Sampled]:
-    """A function (dataset, metadata, rng, batch_size, sample_begin_idx, sample_end_idx,
-    sampled_idcs=None) -> (data, mask); every start that fits is as likely as every other."""
-    del device, use_jax
+) -> Draw:
+    """``draw(dataset, metadata, sampled_idx, key=None) -> (data, mask)``: what all samplers read.
 
-    def sample(
-        dataset: Mapping[str, Array],
-        metadata: Mapping[str, Array],
-        rng: np.random.Generator,
-        batch_size: int,
-        sample_begin_idx: int,
-        sample_end_idx: int,
-        sampled_idcs: Any = None,
-    ) -> Sampled:
-        if sampled_idcs is None:
-            every = np.arange(sample_begin_idx, sample_end_idx)
-            begin, end = _episodes(metadata, every % capacity, sample_begin_idx, sample_end_idx)
-            fits = (every + sample_range[0] >= begin) & (every + sample_range[1] <= end)
-            if not fits.any():
-                raise Conflict("No episode is long enough yet: insert more.")
-            idx = rng.choice(every[fits], batch_size)
-        else:
-            idx = np.asarray(sampled_idcs)
-        begin, end = _episodes(metadata, idx % capacity, sample_begin_idx, sample_end_idx)
-        idx = np.clip(idx, begin - sample_range[0], end - sample_range[1])
+    ``dataset`` and ``metadata`` are those of a trajectory buffer of this capacity. Steps too near
+    to an end of their trajectory for the range are moved. Nothing is compiled.
+    """
+    del device, use_jax
+    first, last = sample_range
+
+    def draw(
+        dataset: Arrays, metadata: Arrays, sampled_idx: Any, key: Any = None
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        random = _generator(key)
+        wanted = np.asarray(sampled_idx, np.int64)
+        begins, ends = (
+            np.asarray(metadata[bound])[wanted % capacity] for bound in ("ep_begin", "ep_end")
+        )
+        steps = np.clip(wanted, begins - first, ends - last)
         found = {
-            name: sampler.sample(
-                sampled_idx=idx,
-                ep_begin=begin,
-                ep_end=end,
-                key=rng,
-                dataset=dataset,
-                source_name=name,
-            )
+            name: sampler.sample(steps, begins, ends, random, dataset, name)
             for name, sampler in sample_config.items()
         }
-        return {name: one[0] for name, one in found.items()}, {
-            name: one[1] for name, one in found.items()
-        }
+        data = {name: value for name, (value, _) in found.items()}
+        return data, {name: mask for name, (_, mask) in found.items()}
 
-    return sample
+    return draw
 
 
-def make_jit_insert(
-    device: Any = None,  # a jax.Device: without effect
-    use_jax: bool = False,
-) -> Callable[..., Mapping[str, Array]]:
-    """A function (dataset, data, insert_idx) -> dataset, which it writes one row to."""
+def make_jit_insert(device: Any = None, use_jax: bool = False) -> Callable[..., Any]:
+    """``insert(dataset, data, rows)`` writes values, or columns of them, to one or many rows.
+
+    It changes the arrays of ``dataset`` and returns it. Nothing is compiled.
+    """
     del device, use_jax
 
-    def insert(
-        dataset: Mapping[str, Array], data: Mapping[str, Any], insert_idx: int
-    ) -> Mapping[str, Array]:
-        check_names(dataset, data)
-        for name, column in dataset.items():
-            column[insert_idx] = data[name]
+    def insert(dataset: dict[str, Any], data: Arrays, rows: Any) -> dict[str, Any]:
+        for name, values in data.items():
+            dataset[name][rows] = values
         return dataset
 
     return insert
 
 
-def check_names(dataset: Mapping[str, Any], data: Mapping[str, Any]) -> None:
-    """Raise AssertionError where the keys of data are not those of the dataset."""
-    if dataset.keys() != data.keys():
-        raise AssertionError(
-            f"Dataset has keys: {list(dataset)}, but data has keys: {list(data)}. "
-            f"Difference is {set(dataset) - set(data)} (not in data) and "
-            f"{set(data) - set(dataset)} (not in dataset)"
-        )
-
-
-def _episodes(
-    metadata: Mapping[str, Array], rows: Array, first: int, last: int
-) -> tuple[Array, Array]:
-    """Where the episodes of these rows begin and end, within [first, last)."""
-    end = metadata["ep_end"][rows]
-    return (
-        np.maximum(metadata["ep_begin"][rows], first),
-        np.where(end == -1, last, np.minimum(end, last)),
-    )
+def _generator(key: Any) -> np.random.Generator:
+    if key is None or isinstance(key, np.random.Generator):
+        return np.random.default_rng(key)
+    return np.random.default_rng(np.asarray(key).ravel())  # a number, or one of jax's keys

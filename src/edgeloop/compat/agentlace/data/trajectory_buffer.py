@@ -1,76 +1,82 @@
-"""agentlace.data.trajectory_buffer: trajectories of declared columns, sampled by samplers."""
+"""agentlace.data.trajectory_buffer: that of `edgeloop.stream`, with declared columns."""
 
-import dataclasses
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from dataclasses import asdict, dataclass
+from itertools import groupby
 from typing import Any, Self
 
 import numpy as np
 
 from edgeloop import stream
+from edgeloop.compat.agentlace.data.beginnings import Beginnings, Row
 from edgeloop.compat.agentlace.data.sampler import (
-    Array,
+    Draw,
     Sampler,
-    WindowSampler,
-    check_names,
     column_of,
+    has_window,
+    make_jit_insert,
     make_jit_sample,
 )
-
-DATA_PREFIX = "data/"
-METADATA_PREFIX = "metadata/"
-_END = "end_of_trajectory"
-_OPEN = -1
+from edgeloop.compat.agentlace.data.trajectory_file import Columns, Part, Saved, read_arrays
+from edgeloop.compat.agentlace.payloads import plain
+from edgeloop.errors import InputError
 
 Transform = Callable[[Any, Any], tuple[Any, Any]]
+"""(data, mask) -> (data, mask)."""
+
+Shape = tuple[int, ...]
+
+_END = "end_of_trajectory"
+_NUMBER = "#number"
+_TRAJECTORIES = "trajectories"
 
 
-@dataclasses.dataclass
+@dataclass
 class DataShape:
-    """A column: its name, and the shape and type of one row."""
+    """A column: what each step has under this name."""
 
     name: str
-    shape: tuple[int, ...] = ()
-    dtype: Any = "float32"  # what np.dtype takes
+    shape: Shape = ()
+    dtype: Any = "float32"
 
 
-@dataclasses.dataclass
+@dataclass
 class Trajectory:
-    """The trajectory that is being inserted: where it began, and from what length on it counts."""
+    """The trajectory that the next step belongs to: where it began, and what it must reach."""
 
     begin_idx: int
     id: int
     min_length: int
 
     def valid(self, curent_idx: int) -> bool:
-        """Whether it counts when the next row is ``curent_idx``."""
-        return bool(curent_idx - self.begin_idx >= self.min_length)
+        """Whether it is long enough when the next step would be this one."""
+        return curent_idx >= self.begin_idx + self.min_length
 
     def to_dict(self) -> dict[str, int]:
-        """As it is saved."""
-        return {f"traj/{name}": value for name, value in dataclasses.asdict(self).items()}
+        """Its three numbers by name."""
+        return asdict(self)
 
-    @staticmethod
-    def from_dict(data: Mapping[str, Any]) -> "Trajectory":
-        """As it was saved."""
-        names = [field.name for field in dataclasses.fields(Trajectory)]
-        return Trajectory(**{name: int(data[f"traj/{name}"]) for name in names})
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """What ``to_dict`` gave, also as arrays."""
+        return cls(**{name: int(value) for name, value in data.items()})
 
 
-@dataclasses.dataclass
-class _Writer:
-    """One origin's trajectory, and its first rows, kept back while it is too short to count."""
+@dataclass(frozen=True, slots=True)
+class _Config:
+    samplers: dict[str, Sampler]
+    draw: Draw | None
+    """What those read that are no windows."""
 
-    trajectory: Trajectory
-    waiting: list[dict[str, Any]]
-    written: int = 0
+    transform: Transform | None
 
 
 class TrajectoryBuffer:
-    """The newest ``capacity`` steps; trajectories shorter than the minimum are dropped.
+    """The newest ``capacity`` steps of trajectories; those that stay shorter than
+    ``min_trajectory_length`` are dropped when they end.
 
-    Rows have absolute numbers, 0, 1, 2, ...; row i is at i modulo capacity of ``dataset`` and
-    ``metadata``, which are copies. ``device`` and ``use_jax`` have no effect: arrays are numpy's.
+    Steps are numbered as they come, 0, 1, 2, ...; where several origins send by turns, as if each
+    trajectory had come as a whole. ``device`` and ``use_jax`` have no effect.
     """
 
     def __init__(
@@ -79,20 +85,23 @@ class TrajectoryBuffer:
         data_shapes: Sequence[DataShape],
         seed: int = 0,
         min_trajectory_length: int = 2,
-        device: Any = None,  # a jax.Device
+        device: Any = None,
         use_jax: bool = False,
     ) -> None:
         del device, use_jax
-        self.capacity = int(capacity)
-        self._columns = {s.name: (tuple(s.shape), np.dtype(s.dtype)) for s in data_shapes}
+        self.capacity = capacity
+        self._shapes = {
+            each.name: (tuple(each.shape), np.dtype(each.dtype)) for each in data_shapes
+        }
+        self._steps = stream.TrajectoryBuffer(capacity, seed=seed)
+        self._steps.register(_TRAJECTORIES, {"ids": stream.LatestWindow("trajectory_id")})
         self._random = np.random.default_rng(seed)
-        self._steps = stream.TrajectoryBuffer(self.capacity, seed=seed)
-        self._trajectory = Trajectory(0, 0, min_trajectory_length)
-        self._writers: dict[str | None, _Writer] = {None: _Writer(self._trajectory, [])}
-        self._ids = 1
-        self._offset = 0
-        self._own: dict[str, tuple[Callable[..., Any], Transform | None]] = {}
-        self._configs: dict[str, Mapping[str, Sampler]] = {}
+        self._configs: dict[str, _Config] = {}
+        self._beginnings = Beginnings()
+        self._trajectory = Trajectory(0, self._beginnings.id_of(None), min_trajectory_length)
+        self._is_mixed = False
+        self._number_of_first = 0
+        """What the first step in the store is called: not 0 after loading."""
 
     def register_sample_config(
         self,
@@ -101,293 +110,333 @@ class TrajectoryBuffer:
         sample_range: tuple[int, int] = (0, 1),
         transform: Transform | None = None,
     ) -> None:
-        """Name a way to sample; chosen steps have ``sample_range`` within their trajectory."""
-        length, least = sample_range[1] - sample_range[0], self._trajectory.min_length
-        if length <= 0:
+        """Name what a batch holds: of each chosen step what the samplers read.
+
+        The steps of ``sample_range`` round a chosen one are of its trajectory. ``transform`` comes
+        last. Raises AssertionError for a range that is empty, or longer than a trajectory may be.
+        """
+        low, high = sample_range
+        if high <= low:
             raise AssertionError(f"Sample range {sample_range} must be positive")
-        if length > least:
+        if high - low > self._trajectory.min_length:
+            least = self._trajectory.min_length
             raise AssertionError(
                 f"Sample range {sample_range} must be <= the minimum trajectory length {least}"
             )
-        self._own.pop(name, None)
-        self._configs[name] = samplers
-        if not all(isinstance(sampler, WindowSampler) for sampler in samplers.values()):
-            self._own[name] = make_jit_sample(samplers, sample_range, self.capacity), transform
-            return
-        windows = {
-            key: sampler.window(f"{DATA_PREFIX}{sampler.source or key}")
-            for key, sampler in samplers.items()
-            if isinstance(sampler, WindowSampler)
-        }
-        self._steps.register(name, windows, reach=sample_range, transform=transform)
+        windows: dict[str, stream.Window] = {}
+        others: dict[str, Sampler] = {}
+        for key, sampler in samplers.items():
+            if has_window(sampler):
+                windows[key] = sampler.window(
+                    _path(key if sampler.source is None else sampler.source)
+                )
+            else:
+                others[key] = sampler
+        draw = make_jit_sample(others, sample_range, self.capacity) if others else None
+        if not windows or others:
+            windows[_NUMBER] = stream.LatestWindow("number")
+        self._steps.register(_plan(name), windows, reach=(low, high))
+        self._configs[name] = _Config(dict(samplers), draw, transform)
 
     def insert(self, data: Mapping[str, Any], end_of_trajectory: bool = False) -> None:
-        """Keep one step, and end its trajectory if told so, here or by ``end_of_trajectory`` in it.
+        """Keep one step, copied; it may end its trajectory, here or in a column of that name.
 
-        Raises AssertionError where its keys are not the declared names.
+        Raises AssertionError for other names than the declared ones, InputError for a value that
+        does not fit.
         """
-        self.insert_from(None, data, end_of_trajectory)
+        self.insert_from(None, [data], end_of_trajectory)
 
     def insert_from(
         self,
         origin: str | None,
-        data: Mapping[str, Any],
+        items: Sequence[Mapping[str, Any]],
         end_of_trajectory: bool = False,
-        *,
-        more: bool = False,
     ) -> None:
-        """As ``insert``; the steps of each origin make trajectories of their own.
+        """Keep steps of an origin, all or none; its trajectories are its own.
 
-        ``more`` says that others follow at once: then they are written together.
+        ``end_of_trajectory`` is about the last of them. Raises as ``insert`` does.
         """
-        row = dict(data)
-        end = bool(np.any(row.get(_END, end_of_trajectory)))
-        if _END not in self._columns:
-            row.pop(_END, None)
-        check_names(self._columns, row)
-        values = {name: self._value(name, row[name]) for name in self._columns}
-        writer = self._writer(origin)
-        if not writer.waiting and not writer.written:
-            writer.trajectory.begin_idx = self._insert_idx
-        writer.waiting.append({"data": values, _END: np.bool_(end)})
-        is_valid = writer.written or len(writer.waiting) >= self._trajectory.min_length
-        if is_valid and (end or not more):
-            self._write(origin, writer)
-        if end:
-            self._end(origin, writer)
+        rows = [self._row(item) for item in items]
+        ready: list[Row] = []
+        for index, row in enumerate(rows):
+            ready += self._beginnings.add(origin, row, least=self._trajectory.min_length)
+            is_told = end_of_trajectory and index == len(rows) - 1
+            if is_told or np.any(row["data"].get(_END, False)):
+                self._write(origin, ready)
+                self._end(origin)
+                ready = []
+        self._write(origin, ready)
+        self._follow()
 
     def end_trajectory(self) -> None:
-        """End a trajectory without a step; one that is too short is as if it had never been."""
-        if self._writers[None].written:
-            self._steps.end_trajectory()
-        self._end(None, self._writers[None])
+        """Let the next step begin another trajectory, and drop this one if it is too short."""
+        self._end(None)
+        self._follow()
 
     def sample(
         self, sampler_name: str, batch_size: int, force_indices: Any = None
     ) -> tuple[Any, Any]:
-        """(data, mask), dicts of arrays (batch, ...) or (batch, time, ...).
+        """(data, mask): dicts, with a transform whatever that returns.
 
-        ``force_indices``, absolute, are the steps instead of random ones. Raises ValueError for
-        what is not registered, Conflict where there is nothing to sample.
+        ``force_indices`` are numbers of steps to read instead of ``batch_size`` random ones; those
+        too near to an end are moved. A mask is bool, (batch,) or (batch, time): False for what
+        lies outside the trajectory.
+
+        Raises ValueError for a name that is not registered or a column that there is not,
+        Conflict where nothing can be sampled yet, InputError for steps that are not held.
         """
         config = self._configs.get(sampler_name)
         if config is None:
             raise ValueError(f"Sampler {sampler_name} not registered")
-        for key, sampler in config.items():
-            column_of(sampler, key, self._columns)
-        if sampler_name in self._own:
-            sample, transform = self._own[sampler_name]
-            bounds = self._sample_begin_idx, self._sample_end_idx
-            found: tuple[Any, Any] = sample(
-                self.dataset, self.metadata, self._random, batch_size, *bounds, force_indices
+        for key, sampler in config.samplers.items():
+            if has_window(sampler) or sampler.source is not None:
+                column_of(sampler, key, self._shapes)
+        starts = None if force_indices is None else self._numbers_at(force_indices)
+        data, mask = self._steps.sample(_plan(sampler_name), batch_size, starts=starts)
+        numbers = data.pop(_NUMBER, None)
+        mask.pop(_NUMBER, None)
+        if config.draw:
+            steps = self._steps_at(numbers)
+            more = config.draw(*self._columns(is_whole=False), steps, self._random)
+            data, mask = (
+                {key: found.get(key, other.get(key)) for key in config.samplers}
+                for found, other in zip((data, mask), more, strict=True)
             )
-            return transform(*found) if transform else found
-        starts = None if force_indices is None else np.asarray(force_indices) - self._offset
-        return self._steps.sample(sampler_name, batch_size, starts=starts)
+        return config.transform(data, mask) if config.transform else (data, mask)
 
     @property
-    def size(self) -> int:
-        """How many steps are held."""
-        return len(self)
+    def dataset(self) -> Columns:
+        """A copy of all that is held: (capacity, *shape) by name, the step n in row n modulo
+        capacity; zeros where nothing is."""
+        return self._columns()[0]
 
     @property
-    def dataset(self) -> dict[str, Array]:
-        """A copy of all columns, (capacity, *shape) each."""
-        columns = {
-            name: np.zeros((self.capacity, *shape), dtype)
-            for name, (shape, dtype) in self._columns.items()
-        }
-        numbers, rows = self._held()
-        for name, column in columns.items():
-            if len(numbers):
-                column[numbers % self.capacity] = rows["data"][name]
-        for number, (_, row) in enumerate(self._waiting(), self._end_idx):
-            for name, column in columns.items():
-                column[number % self.capacity] = row["data"][name]
-        return columns
+    def metadata(self) -> Columns:
+        """As ``dataset``, of every step: ``ep_begin``, ``ep_end``, ``trajectory_id``, ``seq_id``
+        (its number) and ``trajectory_begin_flag``; -1 where nothing is."""
+        return self._columns()[1]
 
-    @property
-    def metadata(self) -> dict[str, Array]:
-        """A copy of what is known of each row: ep_begin, ep_end (-1 while it goes on), ..."""
-        capacity = self.capacity
-        known = {
-            "ep_begin": np.zeros(capacity, np.int32),
-            "ep_end": np.full(capacity, _OPEN, np.int32),
-            "trajectory_begin_flag": np.zeros(capacity, np.bool_),
-            "trajectory_id": np.full(capacity, _OPEN, np.int32),
-            "seq_id": np.full(capacity, _OPEN, np.int32),
-        }
-        numbers, rows = self._held()
-        if len(numbers):
-            ids, begins = rows["id"], rows["begin"]
-            at = numbers % capacity
-            known["ep_begin"][at] = begins
-            known["ep_end"][at] = self._ends(numbers, ids)
-            known["trajectory_begin_flag"][at] = begins == numbers
-            known["trajectory_id"][at] = ids
-            known["seq_id"][at] = numbers
-        for number, (trajectory, _) in enumerate(self._waiting(), self._end_idx):
-            row = number % capacity
-            known["ep_begin"][row] = trajectory.begin_idx
-            known["ep_end"][row] = _OPEN
-            known["trajectory_begin_flag"][row] = number == trajectory.begin_idx
-            known["trajectory_id"][row] = trajectory.id
-            known["seq_id"][row] = number
-        return known
-
-    def serialized(self) -> dict[str, Any]:
-        """All that there is as arrays and numbers, by the names that they are saved under."""
-        size = len(self)
-        return {
-            **{f"{DATA_PREFIX}{name}": value[:size] for name, value in self.dataset.items()},
-            **{f"{METADATA_PREFIX}{name}": value[:size] for name, value in self.metadata.items()},
-            **self._trajectory.to_dict(),
-            "size": size,
-            "capacity": self.capacity,
-            "_insert_idx": self._insert_idx,
-        }
+    def serialized(self) -> Columns:
+        """All that is held as arrays by name, which ``deserialize`` takes."""
+        dataset, metadata = self._columns()
+        traj = self._trajectory.to_dict()
+        saved = Saved(dataset, metadata, traj, self.capacity, self.size, self._insert_idx)
+        return saved.to_arrays()
 
     def save(self, path: str) -> None:
-        """Write a file of numpy (npz)."""
+        """Write an npz file; numpy adds .npz to a name without it."""
         np.savez(path, **self.serialized())
 
     @classmethod
     def load(cls, path: str, device: Any = None, use_jax: bool = False) -> Self:
-        """Read what ``save`` wrote, here or in agentlace."""
+        """A buffer with what ``save`` wrote, agentlace's too; register what to sample anew.
+
+        Raises InputError where there is no such file, or it is damaged.
+        """
         del device, use_jax
-        with np.load(Path(path), allow_pickle=False) as saved:
-            return cls._restored({name: saved[name] for name in saved.files})
+        return cls._restored(read_arrays(path))
 
     @staticmethod
     def deserialize(
         loaded_data: Mapping[str, Any], device: Any = None, use_jax: bool = False
     ) -> "TrajectoryBuffer":
-        """A buffer of what ``serialized`` gave."""
+        """A buffer with what ``serialized`` gave; raises InputError for anything else."""
         del device, use_jax
         return TrajectoryBuffer._restored(loaded_data)
 
     def latest_data_id(self) -> int:
-        """How many steps were inserted, those that were dropped as too short not counted."""
+        """How many steps were inserted, without those that were dropped."""
         return self._insert_idx
 
-    def __len__(self) -> int:
+    @property
+    def size(self) -> int:
+        """How many steps are held."""
         return min(self._insert_idx, self.capacity)
+
+    def __len__(self) -> int:
+        return self.size
 
     @property
     def _insert_idx(self) -> int:
-        return self._end_idx + sum(len(writer.waiting) for writer in self._writers.values())
-
-    @property
-    def _end_idx(self) -> int:
-        return self._offset + self._steps.cursor
-
-    @property
-    def _sample_end_idx(self) -> int:
-        return self._end_idx
+        """The number of the next step."""
+        return self._sample_end_idx + len(self._beginnings.waiting(None))
 
     @property
     def _sample_begin_idx(self) -> int:
-        """The oldest row, or the end of its trajectory where too little of that is left."""
-        oldest = max(self._offset, self._insert_idx - self.capacity)
-        if oldest >= self._end_idx:
-            return self._end_idx
-        end = int(self.metadata["ep_end"][oldest % self.capacity])
-        return end if end != _OPEN and end - oldest < self._trajectory.min_length else oldest
+        """The number of the oldest step that is held."""
+        return self._sample_end_idx - len(self._steps)
 
-    def _value(self, name: str, value: Any) -> Array:
-        shape, dtype = self._columns[name]
-        array = np.array(value, dtype)
-        return array if array.shape == shape else np.broadcast_to(array, shape).copy()
+    @property
+    def _sample_end_idx(self) -> int:
+        """The number after that of the last step whose trajectory is long enough."""
+        return self._steps.cursor + self._number_of_first
 
-    def _writer(self, origin: str | None) -> _Writer:
-        writer = self._writers.get(origin)
-        if writer is None:
-            writer = _Writer(dataclasses.replace(self._trajectory, id=self._next_id()), [])
-            self._writers[origin] = writer
-        return writer
+    def _row(self, item: Mapping[str, Any]) -> Row:
+        """A step as it is kept, but for what Beginnings and ``_write`` add."""
+        if item.keys() != self._shapes.keys():
+            missing, unknown = self._shapes.keys() - item.keys(), item.keys() - self._shapes.keys()
+            raise AssertionError(
+                f"A step has the declared columns: {sorted(missing)} are missing, "
+                f"{sorted(unknown)} are not declared."
+            )
+        return {"data": {name: self._value(name, item[name]) for name in self._shapes}}
 
-    def _next_id(self) -> int:
-        self._ids += 1
-        return self._ids - 1
+    def _value(self, name: str, value: Any) -> Any:
+        shape, dtype = self._shapes[name]
+        try:
+            return np.broadcast_to(np.asarray(plain(value), dtype), shape).copy()[()]
+        except (TypeError, ValueError) as error:
+            raise InputError(f"'{name}' is not {dtype}{shape}, as declared: {error}") from error
 
-    def _write(self, origin: str | None, writer: _Writer) -> None:
-        """Let go of the rows that were kept back."""
-        trajectory = writer.trajectory
-        if not writer.written:
-            trajectory.begin_idx = self._end_idx
-        place = {"begin": np.int64(trajectory.begin_idx), "id": np.int64(trajectory.id)}
-        rows = [{**row, **place} for row in writer.waiting]
-        if origin is None and len(rows) == 1:
-            self._steps.insert(rows[0])
-        elif origin is None:
-            self._steps.insert_batch(rows)
-        else:
-            self._steps.receive(origin, self._steps.received(origin), rows)
-        writer.written += len(rows)
-        writer.waiting.clear()
+    def _write(self, origin: str | None, rows: Sequence[Row]) -> None:
+        store = self._steps
+        for trajectory, group in groupby(rows, lambda row: row["trajectory_id"]):
+            kept = [{**row, "number": store.cursor + at} for at, row in enumerate(group)]
+            if origin is None:
+                for row in kept:
+                    store.insert(row)
+            else:
+                # An origin of its own for each trajectory: the store keeps apart what they send.
+                name = f"trajectory {trajectory}"
+                store.receive(name, store.received(name), kept)
+                self._is_mixed = True
 
-    def _end(self, origin: str | None, writer: _Writer) -> None:
-        if writer.written:
-            writer.trajectory.id = self._next_id()
-            writer.trajectory.begin_idx = self._end_idx
-        writer.written = 0
-        writer.waiting.clear()
-        if origin is not None:
-            del self._writers[origin]
+    def _end(self, origin: str | None) -> None:
+        self._beginnings.end(origin)
+        if origin is None:
+            self._steps.end_trajectory()
 
-    def _waiting(self) -> list[tuple[Trajectory, dict[str, Any]]]:
-        writers = self._writers.values()
-        return [(writer.trajectory, row) for writer in writers for row in writer.waiting]
+    def _follow(self) -> None:
+        """Say where the buffer's own trajectory is now."""
+        self._trajectory.id = self._beginnings.id_of(None)
+        if not self._beginnings.has_begun(None):
+            self._trajectory.begin_idx = self._insert_idx
 
-    def _held(self) -> tuple[Array, dict[str, Any]]:
-        """The absolute numbers of the rows that can be sampled, and their columns."""
-        first = max(0, self._insert_idx - self.capacity - self._offset)
-        rows, end = self._steps.batch_since(first)
-        count = len(rows["id"]) if rows else 0
-        return np.arange(end - count, end) + self._offset, rows
+    def _numbers_at(self, steps: Any) -> Any:
+        """The store's numbers of these steps, (count,) int64."""
+        places = np.asarray(plain(steps), np.int64) - self._sample_begin_idx
+        if places.ndim != 1 or not ((places >= 0) & (places < len(self._steps))).all():
+            raise InputError(
+                f"force_indices are from {self._sample_begin_idx} to {self._sample_end_idx - 1}."
+            )
+        return self._order()[places]
 
-    def _ends(self, numbers: Array, ids: Array) -> Array:
-        """Where each row's trajectory ends, -1 while it goes on."""
-        kinds, which = np.unique(ids, return_inverse=True)
-        last = np.zeros(len(kinds), np.int64)
-        np.maximum.at(last, which, numbers)
-        open_ids = [w.trajectory.id for w in self._writers.values() if w.written]
-        ends: Array = np.where(np.isin(ids, open_ids), _OPEN, last[which] + 1)
-        return ends
+    def _steps_at(self, numbers: Any) -> Any:
+        """The numbers of steps that the store has under these."""
+        return np.argsort(self._order())[numbers - self._oldest()] + self._sample_begin_idx
+
+    def _oldest(self) -> int:
+        return self._steps.cursor - len(self._steps)
+
+    def _order(self) -> Any:
+        """The store's numbers of all steps, trajectory by trajectory."""
+        numbers = np.arange(self._oldest(), self._steps.cursor)
+        if not self._is_mixed:
+            return numbers
+        data, _ = self._steps.sample(_TRAJECTORIES, 0, starts=numbers)
+        _, firsts, members = np.unique(data["ids"], return_index=True, return_inverse=True)
+        return numbers[np.argsort(firsts[members], kind="stable")]
+
+    def _columns(self, *, is_whole: bool = True) -> tuple[Columns, Columns]:
+        """Dataset and metadata: with the steps that wait, or only of what can be sampled."""
+        data, ids, firsts = self._held(self._beginnings.waiting(None) if is_whole else [])
+        end = self._insert_idx if is_whole else self._sample_end_idx
+        numbers = np.arange(end - len(ids), end)
+        known, members, counts = np.unique(ids, return_inverse=True, return_counts=True)
+        begins = np.full(len(known), end)
+        np.minimum.at(begins, members, numbers)
+        metadata = {
+            "ep_begin": begins[members],
+            "ep_end": (begins + counts)[members],
+            "trajectory_begin_flag": firsts,
+            "trajectory_id": ids,
+            "seq_id": numbers,
+        }
+        rows = numbers % self.capacity
+        spread = make_jit_insert()
+        dataset = {
+            name: np.zeros((self.capacity, *shape), dtype)
+            for name, (shape, dtype) in self._shapes.items()
+        }
+        nothing = {
+            name: np.zeros(self.capacity, np.bool_)
+            if column.dtype == np.bool_
+            else np.full(self.capacity, -1)
+            for name, column in metadata.items()
+        }
+        return spread(dataset, data, rows), spread(nothing, metadata, rows)
+
+    def _held(self, waiting: Sequence[Row]) -> tuple[Columns, Any, Any]:
+        """The newest steps, ``capacity`` at most: their data, their trajectories' ids, and which
+        of them began one."""
+        kept, _ = self._steps.batch_since(0)
+        order = self._order() - self._oldest()
+
+        def joined(old: Any, new: Sequence[Any], shape: Shape, dtype: Any) -> Any:
+            added = np.asarray(new, dtype).reshape(-1, *shape)
+            both = added if old is None else np.concatenate([old[order], added])
+            return both[-self.capacity :]
+
+        columns = kept.get("data", {})
+        data = {
+            name: joined(columns.get(name), [row["data"][name] for row in waiting], shape, dtype)
+            for name, (shape, dtype) in self._shapes.items()
+        }
+        ids = [row["trajectory_id"] for row in waiting]
+        firsts = [row["is_first"] for row in waiting]
+        return (
+            data,
+            joined(kept.get("trajectory_id"), ids, (), np.int64),
+            joined(kept.get("is_first"), firsts, (), np.bool_),
+        )
 
     @classmethod
-    def _restored(cls, saved: Mapping[str, Any]) -> Self:
-        columns = {
-            name.removeprefix(DATA_PREFIX): np.asarray(value)
-            for name, value in saved.items()
-            if name.startswith(DATA_PREFIX)
-        }
-        shapes = [DataShape(name, col.shape[1:], col.dtype) for name, col in columns.items()]
-        trajectory = Trajectory.from_dict(saved)
-        buffer = cls(int(saved["capacity"]), shapes, min_trajectory_length=trajectory.min_length)
-        buffer._fill(columns, saved, trajectory)
+    def _restored(cls, arrays: Mapping[str, Any]) -> Self:
+        saved = Saved.from_arrays(arrays)
+        shapes = [
+            DataShape(name, column.shape[1:], column.dtype)
+            for name, column in saved.dataset.items()
+        ]
+        least = saved.trajectory["min_length"]
+        buffer = cls(saved.capacity, shapes, min_trajectory_length=least)
+        buffer._number_of_first = saved.end - saved.size
+        parts = list(saved.trajectories())
+        newest = max((part.id for part in parts), default=-1)
+        buffer._beginnings = Beginnings(max(newest + 1, saved.trajectory["id"]))
+        for part in parts:
+            is_open = part is parts[-1] and part.id == saved.trajectory["id"]
+            buffer._take_over(part, is_open=is_open)
+        buffer._follow()
         return buffer
 
-    def _fill(
-        self, columns: Mapping[str, Array], saved: Mapping[str, Any], trajectory: Trajectory
-    ) -> None:
-        """Insert the saved rows anew, in their order, under their numbers and ids."""
-        ids = np.asarray(saved[f"{METADATA_PREFIX}trajectory_id"])
-        numbers = np.asarray(saved[f"{METADATA_PREFIX}seq_id"])
-        first = end = int(saved["_insert_idx"])
-        while first > 0 and (at := (first - 1) % self.capacity) < len(ids):
-            if numbers[at] != first - 1:  # overwritten by what was dropped later
-                break
-            first -= 1
-        self._offset = first
-        held = ids[np.arange(first, end) % self.capacity].tolist()
-        last = {row_id: first + index for index, row_id in enumerate(held)}
-        for number, row_id in enumerate(held, first):
-            origin = None if row_id == trajectory.id else f"restored/{row_id}"
-            self._writer(origin).trajectory.id = row_id
-            self._trajectory.min_length = 1 if origin else trajectory.min_length
-            row = {name: column[number % self.capacity] for name, column in columns.items()}
-            self.insert_from(origin, row, origin is not None and number == last[row_id])
-        self._trajectory.min_length = trajectory.min_length
-        self._trajectory.id = trajectory.id
-        self._ids = trajectory.id + 1
+    def _take_over(self, part: Part, *, is_open: bool) -> None:
+        """Go on after steps that were saved, or just keep them."""
+        is_kept = not is_open or part.count >= self._trajectory.min_length or not part.is_whole
+        if is_open:
+            self._beginnings.go_on(None, part.id, is_kept=is_kept)
+            self._trajectory.begin_idx = self._insert_idx
+        if not is_kept:
+            for at in range(part.count):
+                self.insert({name: column[at] for name, column in part.data.items()})
+            return
+        numbers = self._steps.cursor + np.arange(part.count)
+        self._steps.insert_batch(
+            {
+                "data": part.data,
+                "trajectory_id": np.full(part.count, part.id),
+                "is_first": (numbers == numbers[0]) & part.is_whole,
+                "number": numbers,
+            }
+        )
+        if not is_open:
+            self._steps.end_trajectory()
+
+
+def _plan(name: str) -> str:
+    """What a config is called in the store, which has a plan of ours too."""
+    return f"config {name}"
+
+
+def _path(column: str) -> str:
+    """Where the store has a column: apart from the names that would end a trajectory there."""
+    return f"data/{column}"
