@@ -102,7 +102,7 @@ def test_another_config_fails_with_agentlaces_words(field: str) -> None:
     with robot() as server:
         config = copy.deepcopy(server.config)
         setattr(config, field, ["other"])
-        with pytest.raises(Exception, match=r"^Incompatible config with hash with server\. Please"):
+        with pytest.raises(Exception, match=r"^Incompatible config with hash with server\. "):
             ActionClient("127.0.0.1", config, timeout_ms=TIMEOUT_MS)
 
 

@@ -119,6 +119,15 @@ def test_ids_of_a_trajectory_buffer_count_what_was_inserted() -> None:
     assert buffer.latest_data_id() == 2
 
 
+def test_a_trajectory_is_ended_without_a_step() -> None:
+    buffer = default()
+    for number in range(4):
+        buffer.insert(made(number, end_of_trajectory=False))
+        if number == 1:
+            buffer.end_trajectory()
+    assert set(buffer.sample("training", 200)[0]["rewards"].tolist()) == {0, 2}
+
+
 def default() -> TrajectoryBufferDataStore:
     return make_default_trajectory_buffer(BOX, ACTIONS, 1000)
 

@@ -308,7 +308,7 @@ def test_another_config_fails_with_agentlaces_words(field: str, value: Any) -> N
     with running(learner()) as server:
         config = copy.deepcopy(server.config)
         setattr(config, field, value)
-        with pytest.raises(Exception, match=r"^Incompatible config with hash with server\. Please"):
+        with pytest.raises(Exception, match=r"^Incompatible config with hash with server\. "):
             TrainerClient("a", "127.0.0.1", config, timeout_ms=TIMEOUT_MS)
 
 

@@ -80,7 +80,7 @@ def test_words_go_to_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     print_warning("odd")
     print_size(b"")
     told = capsys.readouterr().out
-    assert told.startswith("\033[91mbad\033[00m\n\033[93modd\033[00m\nThe size of the object is")
+    assert told.startswith("\033[31mbad\033[0m\n\033[33modd\033[0m\nbytes: ")
 
 
 def test_importing_it_all_loads_nothing_heavy() -> None:

@@ -13,9 +13,7 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-_OTHER_CONFIG = (
-    "Incompatible config with hash with server. Please check the config of the server and client"
-)
+_OTHER_CONFIG = "Incompatible config with hash with server."
 
 
 class Line:

@@ -83,7 +83,9 @@ def tensor_spec_to_gym_space(tensor_spec: Any) -> Any:
         parts = {key: tensor_spec_to_gym_space(part) for key, part in tensor_spec.items()}
         return spaces.Dict(parts)
     if not hasattr(tensor_spec, "shape") or not hasattr(tensor_spec, "dtype"):
-        raise TypeError(f"Unsupported tensor spec type: {tensor_spec.__class__}")
+        raise TypeError(
+            f"A {type(tensor_spec).__name__} has no shape and dtype: give a TensorSpec, or a dict."
+        )
     dtype, shape = dtype_of(tensor_spec), tuple(tensor_spec.shape)
     if dtype.kind == "f":
         limits = np.finfo(np.float32)

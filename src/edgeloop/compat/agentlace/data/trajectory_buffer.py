@@ -2,33 +2,26 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from itertools import groupby
 from typing import Any, Self
 
 import numpy as np
 
 from edgeloop import stream
-from edgeloop.compat.agentlace.data.beginnings import Beginnings, Row
+from edgeloop.compat.agentlace.data.beginnings import Beginnings
 from edgeloop.compat.agentlace.data.sampler import (
     Draw,
     Sampler,
     column_of,
     has_window,
-    make_jit_insert,
     make_jit_sample,
 )
-from edgeloop.compat.agentlace.data.trajectory_file import Columns, Part, Saved, read_arrays
-from edgeloop.compat.agentlace.payloads import plain
-from edgeloop.errors import InputError
+from edgeloop.compat.agentlace.data.steps import Shape, Steps, path_of
+from edgeloop.compat.agentlace.data.trajectory_file import Columns, Saved, read_arrays
 
 Transform = Callable[[Any, Any], tuple[Any, Any]]
 """(data, mask) -> (data, mask)."""
 
-Shape = tuple[int, ...]
-
-_END = "end_of_trajectory"
 _NUMBER = "#number"
-_TRAJECTORIES = "trajectories"
 
 
 @dataclass
@@ -90,18 +83,12 @@ class TrajectoryBuffer:
     ) -> None:
         del device, use_jax
         self.capacity = capacity
-        self._shapes = {
-            each.name: (tuple(each.shape), np.dtype(each.dtype)) for each in data_shapes
-        }
-        self._steps = stream.TrajectoryBuffer(capacity, seed=seed)
-        self._steps.register(_TRAJECTORIES, {"ids": stream.LatestWindow("trajectory_id")})
+        shapes = {each.name: (tuple(each.shape), np.dtype(each.dtype)) for each in data_shapes}
+        self._steps = Steps(capacity, shapes, seed=seed)
         self._random = np.random.default_rng(seed)
         self._configs: dict[str, _Config] = {}
-        self._beginnings = Beginnings()
-        self._trajectory = Trajectory(0, self._beginnings.id_of(None), min_trajectory_length)
-        self._is_mixed = False
-        self._number_of_first = 0
-        """What the first step in the store is called: not 0 after loading."""
+        self._trajectory = Trajectory(0, 0, min_trajectory_length)
+        self._follow()
 
     def register_sample_config(
         self,
@@ -128,14 +115,14 @@ class TrajectoryBuffer:
         for key, sampler in samplers.items():
             if has_window(sampler):
                 windows[key] = sampler.window(
-                    _path(key if sampler.source is None else sampler.source)
+                    path_of(key if sampler.source is None else sampler.source)
                 )
             else:
                 others[key] = sampler
         draw = make_jit_sample(others, sample_range, self.capacity) if others else None
         if not windows or others:
             windows[_NUMBER] = stream.LatestWindow("number")
-        self._steps.register(_plan(name), windows, reach=(low, high))
+        self._steps.store.register(_plan(name), windows, reach=(low, high))
         self._configs[name] = _Config(dict(samplers), draw, transform)
 
     def insert(self, data: Mapping[str, Any], end_of_trajectory: bool = False) -> None:
@@ -156,21 +143,13 @@ class TrajectoryBuffer:
 
         ``end_of_trajectory`` is about the last of them. Raises as ``insert`` does.
         """
-        rows = [self._row(item) for item in items]
-        ready: list[Row] = []
-        for index, row in enumerate(rows):
-            ready += self._beginnings.add(origin, row, least=self._trajectory.min_length)
-            is_told = end_of_trajectory and index == len(rows) - 1
-            if is_told or np.any(row["data"].get(_END, False)):
-                self._write(origin, ready)
-                self._end(origin)
-                ready = []
-        self._write(origin, ready)
+        least = self._trajectory.min_length
+        self._steps.extend(origin, items, least=least, ends=end_of_trajectory)
         self._follow()
 
     def end_trajectory(self) -> None:
         """Let the next step begin another trajectory, and drop this one if it is too short."""
-        self._end(None)
+        self._steps.end_trajectory(None)
         self._follow()
 
     def sample(
@@ -190,14 +169,14 @@ class TrajectoryBuffer:
             raise ValueError(f"Sampler {sampler_name} not registered")
         for key, sampler in config.samplers.items():
             if has_window(sampler) or sampler.source is not None:
-                column_of(sampler, key, self._shapes)
-        starts = None if force_indices is None else self._numbers_at(force_indices)
-        data, mask = self._steps.sample(_plan(sampler_name), batch_size, starts=starts)
+                column_of(sampler, key, self._steps.shapes)
+        starts = None if force_indices is None else self._steps.numbers_at(force_indices)
+        data, mask = self._steps.store.sample(_plan(sampler_name), batch_size, starts=starts)
         numbers = data.pop(_NUMBER, None)
         mask.pop(_NUMBER, None)
         if config.draw:
-            steps = self._steps_at(numbers)
-            more = config.draw(*self._columns(is_whole=False), steps, self._random)
+            steps = self._steps.steps_at(numbers)
+            more = config.draw(*self._steps.columns(is_whole=False), steps, self._random)
             data, mask = (
                 {key: found.get(key, other.get(key)) for key in config.samplers}
                 for found, other in zip((data, mask), more, strict=True)
@@ -208,17 +187,17 @@ class TrajectoryBuffer:
     def dataset(self) -> Columns:
         """A copy of all that is held: (capacity, *shape) by name, the step n in row n modulo
         capacity; zeros where nothing is."""
-        return self._columns()[0]
+        return self._steps.columns()[0]
 
     @property
     def metadata(self) -> Columns:
         """As ``dataset``, of every step: ``ep_begin``, ``ep_end``, ``trajectory_id``, ``seq_id``
         (its number) and ``trajectory_begin_flag``; -1 where nothing is."""
-        return self._columns()[1]
+        return self._steps.columns()[1]
 
     def serialized(self) -> Columns:
         """All that is held as arrays by name, which ``deserialize`` takes."""
-        dataset, metadata = self._columns()
+        dataset, metadata = self._steps.columns()
         traj = self._trajectory.to_dict()
         saved = Saved(dataset, metadata, traj, self.capacity, self.size, self._insert_idx)
         return saved.to_arrays()
@@ -259,136 +238,23 @@ class TrajectoryBuffer:
     @property
     def _insert_idx(self) -> int:
         """The number of the next step."""
-        return self._sample_end_idx + len(self._beginnings.waiting(None))
+        return self._steps.end
 
     @property
     def _sample_begin_idx(self) -> int:
         """The number of the oldest step that is held."""
-        return self._sample_end_idx - len(self._steps)
+        return self._steps.begin
 
     @property
     def _sample_end_idx(self) -> int:
         """The number after that of the last step whose trajectory is long enough."""
-        return self._steps.cursor + self._number_of_first
-
-    def _row(self, item: Mapping[str, Any]) -> Row:
-        """A step as it is kept, but for what Beginnings and ``_write`` add."""
-        if item.keys() != self._shapes.keys():
-            missing, unknown = self._shapes.keys() - item.keys(), item.keys() - self._shapes.keys()
-            raise AssertionError(
-                f"A step has the declared columns: {sorted(missing)} are missing, "
-                f"{sorted(unknown)} are not declared."
-            )
-        return {"data": {name: self._value(name, item[name]) for name in self._shapes}}
-
-    def _value(self, name: str, value: Any) -> Any:
-        shape, dtype = self._shapes[name]
-        try:
-            return np.broadcast_to(np.asarray(plain(value), dtype), shape).copy()[()]
-        except (TypeError, ValueError) as error:
-            raise InputError(f"'{name}' is not {dtype}{shape}, as declared: {error}") from error
-
-    def _write(self, origin: str | None, rows: Sequence[Row]) -> None:
-        store = self._steps
-        for trajectory, group in groupby(rows, lambda row: row["trajectory_id"]):
-            kept = [{**row, "number": store.cursor + at} for at, row in enumerate(group)]
-            if origin is None:
-                for row in kept:
-                    store.insert(row)
-            else:
-                # An origin of its own for each trajectory: the store keeps apart what they send.
-                name = f"trajectory {trajectory}"
-                store.receive(name, store.received(name), kept)
-                self._is_mixed = True
-
-    def _end(self, origin: str | None) -> None:
-        self._beginnings.end(origin)
-        if origin is None:
-            self._steps.end_trajectory()
+        return self._steps.ready
 
     def _follow(self) -> None:
         """Say where the buffer's own trajectory is now."""
-        self._trajectory.id = self._beginnings.id_of(None)
-        if not self._beginnings.has_begun(None):
+        self._trajectory.id = self._steps.beginnings.id_of(None)
+        if not self._steps.beginnings.has_begun(None):
             self._trajectory.begin_idx = self._insert_idx
-
-    def _numbers_at(self, steps: Any) -> Any:
-        """The store's numbers of these steps, (count,) int64."""
-        places = np.asarray(plain(steps), np.int64) - self._sample_begin_idx
-        if places.ndim != 1 or not ((places >= 0) & (places < len(self._steps))).all():
-            raise InputError(
-                f"force_indices are from {self._sample_begin_idx} to {self._sample_end_idx - 1}."
-            )
-        return self._order()[places]
-
-    def _steps_at(self, numbers: Any) -> Any:
-        """The numbers of steps that the store has under these."""
-        return np.argsort(self._order())[numbers - self._oldest()] + self._sample_begin_idx
-
-    def _oldest(self) -> int:
-        return self._steps.cursor - len(self._steps)
-
-    def _order(self) -> Any:
-        """The store's numbers of all steps, trajectory by trajectory."""
-        numbers = np.arange(self._oldest(), self._steps.cursor)
-        if not self._is_mixed:
-            return numbers
-        data, _ = self._steps.sample(_TRAJECTORIES, 0, starts=numbers)
-        _, firsts, members = np.unique(data["ids"], return_index=True, return_inverse=True)
-        return numbers[np.argsort(firsts[members], kind="stable")]
-
-    def _columns(self, *, is_whole: bool = True) -> tuple[Columns, Columns]:
-        """Dataset and metadata: with the steps that wait, or only of what can be sampled."""
-        data, ids, firsts = self._held(self._beginnings.waiting(None) if is_whole else [])
-        end = self._insert_idx if is_whole else self._sample_end_idx
-        numbers = np.arange(end - len(ids), end)
-        known, members, counts = np.unique(ids, return_inverse=True, return_counts=True)
-        begins = np.full(len(known), end)
-        np.minimum.at(begins, members, numbers)
-        metadata = {
-            "ep_begin": begins[members],
-            "ep_end": (begins + counts)[members],
-            "trajectory_begin_flag": firsts,
-            "trajectory_id": ids,
-            "seq_id": numbers,
-        }
-        rows = numbers % self.capacity
-        spread = make_jit_insert()
-        dataset = {
-            name: np.zeros((self.capacity, *shape), dtype)
-            for name, (shape, dtype) in self._shapes.items()
-        }
-        nothing = {
-            name: np.zeros(self.capacity, np.bool_)
-            if column.dtype == np.bool_
-            else np.full(self.capacity, -1)
-            for name, column in metadata.items()
-        }
-        return spread(dataset, data, rows), spread(nothing, metadata, rows)
-
-    def _held(self, waiting: Sequence[Row]) -> tuple[Columns, Any, Any]:
-        """The newest steps, ``capacity`` at most: their data, their trajectories' ids, and which
-        of them began one."""
-        kept, _ = self._steps.batch_since(0)
-        order = self._order() - self._oldest()
-
-        def joined(old: Any, new: Sequence[Any], shape: Shape, dtype: Any) -> Any:
-            added = np.asarray(new, dtype).reshape(-1, *shape)
-            both = added if old is None else np.concatenate([old[order], added])
-            return both[-self.capacity :]
-
-        columns = kept.get("data", {})
-        data = {
-            name: joined(columns.get(name), [row["data"][name] for row in waiting], shape, dtype)
-            for name, (shape, dtype) in self._shapes.items()
-        }
-        ids = [row["trajectory_id"] for row in waiting]
-        firsts = [row["is_first"] for row in waiting]
-        return (
-            data,
-            joined(kept.get("trajectory_id"), ids, (), np.int64),
-            joined(kept.get("is_first"), firsts, (), np.bool_),
-        )
 
     @classmethod
     def _restored(cls, arrays: Mapping[str, Any]) -> Self:
@@ -399,44 +265,19 @@ class TrajectoryBuffer:
         ]
         least = saved.trajectory["min_length"]
         buffer = cls(saved.capacity, shapes, min_trajectory_length=least)
-        buffer._number_of_first = saved.end - saved.size
+        buffer._steps.offset = saved.end - saved.size
         parts = list(saved.trajectories())
         newest = max((part.id for part in parts), default=-1)
-        buffer._beginnings = Beginnings(max(newest + 1, saved.trajectory["id"]))
+        buffer._steps.beginnings = Beginnings(max(newest + 1, saved.trajectory["id"]))
+        is_begun = saved.trajectory["begin_idx"] < saved.end
         for part in parts:
-            is_open = part is parts[-1] and part.id == saved.trajectory["id"]
-            buffer._take_over(part, is_open=is_open)
+            is_open = is_begun and part is parts[-1] and part.id == saved.trajectory["id"]
+            buffer._steps.take_over(part, is_open=is_open, least=least)
+        buffer._trajectory.begin_idx = saved.trajectory["begin_idx"]
         buffer._follow()
         return buffer
 
-    def _take_over(self, part: Part, *, is_open: bool) -> None:
-        """Go on after steps that were saved, or just keep them."""
-        is_kept = not is_open or part.count >= self._trajectory.min_length or not part.is_whole
-        if is_open:
-            self._beginnings.go_on(None, part.id, is_kept=is_kept)
-            self._trajectory.begin_idx = self._insert_idx
-        if not is_kept:
-            for at in range(part.count):
-                self.insert({name: column[at] for name, column in part.data.items()})
-            return
-        numbers = self._steps.cursor + np.arange(part.count)
-        self._steps.insert_batch(
-            {
-                "data": part.data,
-                "trajectory_id": np.full(part.count, part.id),
-                "is_first": (numbers == numbers[0]) & part.is_whole,
-                "number": numbers,
-            }
-        )
-        if not is_open:
-            self._steps.end_trajectory()
-
 
 def _plan(name: str) -> str:
-    """What a config is called in the store, which has a plan of ours too."""
+    """What a config is called in the store, where there is a plan of ours too."""
     return f"config {name}"
-
-
-def _path(column: str) -> str:
-    """Where the store has a column: apart from the names that would end a trajectory there."""
-    return f"data/{column}"

@@ -15,7 +15,7 @@ from edgeloop.errors import ConfigError, ImageError
 from edgeloop.stream.codec import pack, unpack
 
 _QUALITY = 95
-_RED, _YELLOW, _PLAIN = "\033[91m", "\033[93m", "\033[00m"
+_RED, _YELLOW, _PLAIN = "\033[31m", "\033[33m", "\033[0m"
 
 
 def mat_to_jpeg(img: np.ndarray[Any, Any]) -> bytes:
@@ -43,7 +43,7 @@ def compute_hash(obj: Any) -> str:
 
 def print_size(obj: Any) -> None:
     """Tell how large an object is."""
-    _tell(f"The size of the object is {sys.getsizeof(obj) / 1024**2} MB")
+    _tell(f"{type(obj).__name__}: {sys.getsizeof(obj):_} bytes")
 
 
 def print_error(text: Any) -> None:
