@@ -13,6 +13,7 @@ from edgeloop.client import ClientSettings
 from edgeloop.client.settings import child_environment
 from edgeloop.demo.processes import EdgeloopProcess
 from processes import PASSWORD, StartLoop
+from tracing import use_greenlet_index
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -29,6 +30,8 @@ def pytest_configure() -> None:
             default = signal.default_int_handler if number is signal.SIGINT else signal.SIG_DFL
             signal.signal(number, default)
 
+
+use_greenlet_index()
 
 hypothesis.settings.register_profile(
     "steady",  # the same examples each time, and none kept in a folder; machines may be slow
