@@ -97,10 +97,10 @@ CALLABLES = [
     ("data.trajectory_buffer.TrajectoryBuffer.load", "path, device=None, use_jax=False"),
     (
         "data.trajectory_buffer.TrajectoryBuffer.deserialize",
-        "loaded_data, device=None, use_jax=False",
+        "saved, device=None, use_jax=False",
     ),
     ("data.trajectory_buffer.Trajectory", "begin_idx, id, min_length"),
-    ("data.trajectory_buffer.Trajectory.valid", "self, curent_idx"),
+    ("data.trajectory_buffer.Trajectory.valid", "self, current_idx"),
     ("data.trajectory_buffer.Trajectory.to_dict", "self"),
     ("data.trajectory_buffer.Trajectory.from_dict", "data"),
     ("data.trajectory_buffer.TrajectoryBuffer.latest_data_id", "self"),

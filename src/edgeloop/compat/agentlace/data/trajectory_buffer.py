@@ -41,9 +41,9 @@ class Trajectory:
     id: int
     min_length: int
 
-    def valid(self, curent_idx: int) -> bool:
+    def valid(self, current_idx: int) -> bool:
         """Whether it is long enough when the next step would be this one."""
-        return curent_idx >= self.begin_idx + self.min_length
+        return current_idx >= self.begin_idx + self.min_length
 
     def to_dict(self) -> dict[str, int]:
         """Its three numbers by name."""
@@ -217,11 +217,11 @@ class TrajectoryBuffer:
 
     @staticmethod
     def deserialize(
-        loaded_data: Mapping[str, Any], device: Any = None, use_jax: bool = False
+        saved: Mapping[str, Any], device: Any = None, use_jax: bool = False
     ) -> "TrajectoryBuffer":
         """A buffer with what ``serialized`` gave; raises InputError for anything else."""
         del device, use_jax
-        return TrajectoryBuffer._restored(loaded_data)
+        return TrajectoryBuffer._restored(saved)
 
     def latest_data_id(self) -> int:
         """How many steps were inserted, without those that were dropped."""
