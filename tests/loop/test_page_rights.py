@@ -78,6 +78,21 @@ def test_pages_take_a_login(open_loop: OpenLoop, path: str) -> None:
     asyncio.run(story())
 
 
+@pytest.mark.parametrize("path", [*OF_PROJECTS, *OF_ALL])
+def test_pages_send_who_shows_an_unknown_token_to_the_login(open_loop: OpenLoop, path: str) -> None:
+    async def story() -> None:
+        async with open_loop() as loop:
+            await loop.project()
+            here = await filled(loop, path)
+            client = await loop.stranger()
+            client.headers["Authorization"] = "Bearer el_unknown"
+            answer = await client.get(here)
+            assert answer.status_code == 303
+            assert (await client.get(answer.headers["location"])).status_code == 200
+
+    asyncio.run(story())
+
+
 def test_the_page_of_all_projects_shows_ones_own(open_loop: OpenLoop) -> None:
     async def story() -> None:
         async with open_loop() as loop:

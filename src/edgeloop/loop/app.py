@@ -12,6 +12,7 @@ from fastapi import FastAPI
 from starlette.requests import HTTPConnection
 
 from edgeloop import __version__
+from edgeloop.errors import Unauthenticated
 from edgeloop.loop import ui
 from edgeloop.loop.api import accounts as account_routes
 from edgeloop.loop.api import (
@@ -146,7 +147,11 @@ class Ending:
 
 
 async def _caller_of(connection: HTTPConnection) -> Caller:
-    return (await context_of(connection)).caller
+    """Who looks at a page: with a token that is not known (any more), nobody."""
+    try:
+        return (await context_of(connection)).caller
+    except Unauthenticated:
+        return Caller()
 
 
 @contextlib.asynccontextmanager
