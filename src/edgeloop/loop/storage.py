@@ -58,7 +58,9 @@ class Draft:
         with durable.storage_errors(self.path):
             if self._file is None:
                 self._file = self.path.open("xb", buffering=0)
-            self._file.write(data)
+            rest = memoryview(data)
+            while rest:  # a disk that fills up takes a part first, and only then refuses
+                rest = rest[self._file.write(rest) :]
         self._digest.update(data)
         self.size_bytes += len(data)
 
