@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from edgeloop.cli import tables
+from edgeloop.cli import console, tables
 from edgeloop.client.calls.records import EpochRecord
 
 ROWS = [
@@ -18,7 +18,7 @@ COLUMNS = {key: (lambda row, key=key: row[key]) for key in ROWS[0]}
 @pytest.fixture(autouse=True)
 def wide(monkeypatch: pytest.MonkeyPatch) -> None:
     """A terminal that is wide enough."""
-    monkeypatch.setenv("COLUMNS", "100")
+    monkeypatch.setattr(console.stdout, "width", 100)
 
 
 def lines(capsys: pytest.CaptureFixture[str]) -> list[list[str]]:
@@ -50,7 +50,7 @@ def test_as_json_the_rows_are_whole(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_long_line_of_json_is_not_broken(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("COLUMNS", "20")
+    monkeypatch.setattr(console.stdout, "width", 20)
     tables.show([{"text": "word " * 40}], {}, as_json=True)
     assert json.loads(capsys.readouterr().out) == [{"text": "word " * 40}]
 
