@@ -1,6 +1,7 @@
 """Fixtures that all tests share."""
 
 import signal
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -31,7 +32,8 @@ def pytest_configure() -> None:
             signal.signal(number, default)
 
 
-use_greenlet_index()
+if sys.gettrace():
+    use_greenlet_index()
 
 hypothesis.settings.register_profile(
     "steady",  # the same examples each time, and none kept in a folder; machines may be slow
