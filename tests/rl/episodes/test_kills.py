@@ -31,8 +31,13 @@ def _unhurried_disk(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "fsync", lambda _: None)
 
 
-def die_at_lines(layout: Any, folder: Path, begun: int, *, first: int, stride: int) -> list[Path]:
-    """The folders of processes that died while they wrote an episode more than ``begun``."""
+def die_at_lines(
+    layout: Any, folder: Path, begun: int, *, first: int, stride: int
+) -> tuple[list[Path], int]:
+    """The folders of processes that died while they wrote an episode more than ``begun``.
+
+    The first line that none of them came to is told, too.
+    """
     with EpisodeLog(folder / "begun", layout=layout, episodes_per_file=3) as log:
         for number in range(begun):
             log.write(steps(number, side=40), instruction=f"task {number}")
@@ -41,7 +46,7 @@ def die_at_lines(layout: Any, folder: Path, begun: int, *, first: int, stride: i
     )
     *died, survivor = sorted((path for path in folder.iterdir() if path.name.isdigit()), key=_line)
     assert len(Episodes(survivor)) == begun + 1
-    return died
+    return died, _line(survivor)
 
 
 def _line(path: Path) -> int:
@@ -69,7 +74,7 @@ def assert_whole(folder: Path, layout: Any, begun: int) -> int:
 @pytest.mark.parametrize("begun", [0, 2, 3])
 def test_a_kill_at_a_line_leaves_whole_episodes(layout: str, begun: int, tmp_path: Path) -> None:
     stride = 131 if layout == "rlds" else 307
-    died = die_at_lines(layout, tmp_path, begun, first=17 * begun, stride=stride)
+    died, _ = die_at_lines(layout, tmp_path, begun, first=17 * begun, stride=stride)
     ends = {assert_whole(folder, layout, begun) for folder in died}
     assert begun in ends
     assert len(died) >= 5
@@ -84,9 +89,10 @@ def test_a_kill_at_one_of_many_lines_leaves_whole_episodes(
     layout: str, begun: int, tmp_path: Path
 ) -> None:
     stride = 11 if layout == "rlds" else 53
-    died = die_at_lines(layout, tmp_path, begun, first=5, stride=stride)
-    ends = {assert_whole(folder, layout, begun) for folder in died}
-    assert begun in ends
+    died, end = die_at_lines(layout, tmp_path / "all", begun, first=5, stride=stride)
+    late, _ = die_at_lines(layout, tmp_path / "end", begun, first=end - 2 * stride, stride=3)
+    ends = {assert_whole(folder, layout, begun) for folder in [*died, *late]}
+    assert ends == {begun, begun + 1}  # some before the commit, some after it
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
