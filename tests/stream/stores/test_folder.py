@@ -1,5 +1,6 @@
 """Stores in folders: what was inserted survives the process."""
 
+import contextlib
 import json
 import shutil
 import subprocess
@@ -201,6 +202,23 @@ def test_a_full_disk_refuses_transitions_and_keeps_those_it_has(small_disk: Path
     buffer.insert(picture_transition(held))
     assert len(buffer) == held + 1
     buffer.close()
+
+
+@pytest.mark.root
+def test_what_comes_after_a_disk_too_full_to_begin_is_there_when_opened_again(
+    small_disk: Path,
+) -> None:
+    filler = small_disk / "filler"
+    with ReplayBuffer(capacity=10, folder=small_disk / "store") as store:
+        with contextlib.suppress(OSError), filler.open("wb", buffering=0) as file:
+            while file.write(bytes(4096)):
+                pass
+        with pytest.raises(StorageFull, match="free some disk space"):
+            store.insert(transition(0))
+        filler.unlink()
+        store.insert(transition(1))
+    with ReplayBuffer(capacity=10, folder=small_disk / "store") as again:
+        assert numbers_in(again.since(0)[0]) == [1]
 
 
 def test_a_folder_is_the_same_origin_for_all_who_open_it(tmp_path: Path) -> None:

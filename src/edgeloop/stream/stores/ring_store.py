@@ -87,16 +87,19 @@ class RingStore(DataStore):
 
     def since(self, cursor: int, *, limit: int | None = None) -> tuple[list[dict[str, Any]], int]:
         """Copies of the transitions from ``cursor`` on, as DataStore says."""
-        columns, following = self._read(cursor, limit)
-        if not self._rows:
-            return [], following
-        count = len(columns[0])
-        return [self._rows.layout.item(columns, row) for row in range(count)], following
+        rows = self._rows
+        if rows is None:
+            return [], 0
+        columns, following = _read(rows, cursor, limit)
+        return [rows.layout.item(columns, row) for row in range(len(columns[0]))], following
 
     def batch_since(self, cursor: int, *, limit: int | None = None) -> tuple[dict[str, Any], int]:
         """Copies of the transitions from ``cursor`` on as columns; {} before the first came."""
-        columns, following = self._read(cursor, limit)
-        return self._rows.layout.nest(columns) if self._rows else {}, following
+        rows = self._rows
+        if rows is None:
+            return {}, 0
+        columns, following = _read(rows, cursor, limit)
+        return rows.layout.nest(columns), following
 
     def save(self, path: Path) -> None:
         """Write a snapshot to ``path``, durable and as a whole, while others insert and sample.
@@ -254,8 +257,9 @@ class RingStore(DataStore):
         self._write_manifest(layout)
 
     def _begin(self, layout: Layout) -> None:
-        self._rows = self._make_rows(layout)
+        rows = self._make_rows(layout)
         self._write_manifest(layout)
+        self._rows = rows
 
     def _make_rows(self, layout: Layout) -> Transitions:
         return Transitions(layout, self._capacity, self._memory, self._ledger, links=self._links)
@@ -264,17 +268,16 @@ class RingStore(DataStore):
         if self._folder:
             write_layout(self._folder, self._purpose, layout)
 
-    def _read(self, cursor: int, limit: int | None) -> tuple[list[Array], int]:
-        rows = self._rows
-        if rows is None:
-            return [], 0
-        while True:
-            begin, end = rows.span
-            first = min(max(cursor, begin), end)
-            stop = end if limit is None else min(end, first + limit)
-            columns = rows.gather(np.arange(first, stop))
-            if rows.span[0] <= first:
-                return columns, stop
+
+def _read(rows: Transitions, cursor: int, limit: int | None) -> tuple[list[Array], int]:
+    """Whole columns of the rows from ``cursor`` on, and the next cursor."""
+    while True:
+        begin, end = rows.span
+        first = min(max(cursor, begin), end)
+        stop = end if limit is None else min(end, first + limit)
+        columns = rows.gather(np.arange(first, stop))
+        if rows.span[0] <= first:
+            return columns, stop
 
 
 def _not_of_a_store(reason: str) -> InputError:
