@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-PYTEST := $(BIN)/pytest $(if $(RERUNS),--reruns $(RERUNS) -rR)
+PYTEST := $(BIN)/pytest $(if $(RERUNS),--reruns $(RERUNS) --rerun-show-tracebacks -rR)
 # A test that hangs where no signal reaches it is ended with all its stacks shown.
 GUARD = -o faulthandler_exit_on_timeout=true -o faulthandler_timeout
 # COVERAGE=1 notes what is covered, for `make coverage`; it takes half as long again.

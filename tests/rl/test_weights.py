@@ -54,6 +54,16 @@ def test_published_weights_can_be_loaded() -> None:
     assert_equal_weights(actor, learner)
 
 
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_an_actor_without_gpu_gets_the_weights_of_a_learner_with_one() -> None:
+    learner, actor = network().cuda(), network()
+    load_weights(actor, weights_of(learner))
+    assert_equal_weights(actor, learner.cpu())
+    load_weights(learner.cuda(), weights_of(actor))
+    assert_equal_weights(learner.cpu(), actor)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

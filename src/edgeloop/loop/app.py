@@ -186,6 +186,7 @@ def _add_routes(app: FastAPI) -> None:
     people = (account_routes, me, users, members, tokens)
     own = (annotations, bulk, conversions, deployments, queue)
     fixed = (operations, *people, *own, *resources)
+    app.include_router(images.files)
     for resource in fixed:
         app.include_router(resource.router)
     for resource in resources:  # /api/{organization}/... would swallow the fixed paths

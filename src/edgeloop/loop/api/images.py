@@ -13,6 +13,7 @@ from edgeloop.loop.api.descriptions import client_image_json, image_json, json_r
 from edgeloop.loop.api.documented import answers, page_of
 from edgeloop.loop.api.filters import FilterQuery, ListQuery
 from edgeloop.loop.api.forms import uploads_of
+from edgeloop.loop.api.straight import Straight
 from edgeloop.loop.services import detections, images, listing, projects, uploads
 from edgeloop.loop.services.access import Right
 from edgeloop.loop.services.arrivals import Receipt
@@ -25,6 +26,9 @@ from edgeloop.types import ImageState
 router = APIRouter()
 clients = APIRouter()
 """Routes below an organization: registered after all fixed paths."""
+
+files = APIRouter(route_class=Straight)
+"""What is asked for image by image: registered first, since routes are looked at in turn."""
 
 PROJECT = f"{API}/{{organization}}/projects/{{name}}"
 MAX_IDS = 1000
@@ -81,7 +85,7 @@ async def get(asking: Asking, image_id: str) -> Response:
         return json_response(image_json(await images.by_id(workspace, image_id)))
 
 
-@router.get(f"{V1}/images/{{image_id}}/file", **answers(media_type="image/jpeg"))
+@files.get(f"{V1}/images/{{image_id}}/file", **answers(media_type="image/jpeg"))
 async def get_file(asking: Asking, image_id: str) -> Response:
     """The JPEG as it was received."""
     async with asking.read() as workspace:
@@ -89,7 +93,7 @@ async def get_file(asking: Asking, image_id: str) -> Response:
     return _jpeg(await images.content(asking.parts.workspaces.storage, image.content_hash))
 
 
-@router.get(f"{V1}/images/{{image_id}}/thumbnail", **answers(media_type="image/jpeg"))
+@files.get(f"{V1}/images/{{image_id}}/thumbnail", **answers(media_type="image/jpeg"))
 async def get_thumbnail(asking: Asking, image_id: str) -> Response:
     """A small JPEG."""
     async with asking.read() as workspace:
@@ -148,7 +152,7 @@ async def upload(asking: Asking, request: Request, organization: str, name: str)
     return {"items": [_receipt_to_json(receipt) for receipt in receipts]}
 
 
-@clients.get(f"{PROJECT}/images/{{image_id}}/main")
+@files.get(f"{PROJECT}/images/{{image_id}}/main")
 async def get_main(asking: Asking, organization: str, name: str, image_id: str) -> Response:
     """The JPEG as it was received, for published clients."""
     async with asking.read() as workspace:
@@ -157,7 +161,7 @@ async def get_main(asking: Asking, organization: str, name: str, image_id: str) 
     return _jpeg(await images.content(asking.parts.workspaces.storage, found))
 
 
-@clients.get(f"{PROJECT}/images/{{image_id}}/thumb")
+@files.get(f"{PROJECT}/images/{{image_id}}/thumb")
 async def get_thumb(asking: Asking, organization: str, name: str, image_id: str) -> Response:
     """A small JPEG, for published clients."""
     async with asking.read() as workspace:

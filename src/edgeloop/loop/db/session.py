@@ -26,6 +26,8 @@ from edgeloop.loop.db.memory import Memory
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _OWN = "sqlite+aiosqlite:"
+_CONNECTIONS = 32
+"""Kept open for those who read at the same time: opening one takes longer than most readings."""
 """Databases to which our own driver connects."""
 
 
@@ -113,7 +115,9 @@ class Database:
 def _engine(url: str) -> AsyncEngine:
     try:
         own = {"async_creator_fn": driver.connect} if url.startswith(_OWN) else {}
-        return create_async_engine(url, json_serializer=_to_json, connect_args=own)
+        return create_async_engine(
+            url, json_serializer=_to_json, connect_args=own, pool_size=_CONNECTIONS
+        )
     except ModuleNotFoundError as error:
         raise ConfigError(f"The database takes {error.name}, which is not installed.") from error
     except (ArgumentError, InvalidRequestError) as error:
