@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import os
 import signal
 import socket
@@ -122,6 +123,16 @@ def test_what_takes_too_long_to_drain_is_given_up() -> None:
 
     drain = host.Drain(forever, within_s=0.01)
     host.run(hello(), host="127.0.0.1", port=0, on_started=end, drain=drain)
+
+
+def test_later_collections_pass_over_what_a_program_made_at_its_start() -> None:
+    before = gc.get_freeze_count()
+    made: list[dict[str, int]] = [{} for _ in range(1000)]
+    try:
+        host.spare_start_from_collection()
+        assert gc.get_freeze_count() >= before + len(made)
+    finally:
+        gc.unfreeze()
 
 
 def test_a_second_signal_does_not_wait_for_the_drain() -> None:

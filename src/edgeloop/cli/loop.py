@@ -60,6 +60,7 @@ def serve(settings: LoopSettings) -> None:
         app,
         host=settings.host,
         port=settings.port,
+        on_started=lambda _port: host.spare_start_from_collection(),
         drain=host.Drain(functools.partial(drain, app), settings.stop_within_s),
     )
 

@@ -43,7 +43,7 @@ class DetectorNode:
         """Serve until SIGINT or SIGTERM; raises ConfigError where the port is taken."""
         host.refuse_unguarded_start()
         host.show_log()
-        asyncio.run(self.serve())
+        asyncio.run(self.serve(on_started=lambda _port: host.spare_start_from_collection()))
 
     async def serve(self, *, on_started: Callable[[int], None] | None = None) -> None:
         """``run`` inside an event loop; ``on_started`` is told the port."""
