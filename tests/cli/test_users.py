@@ -133,3 +133,53 @@ def test_programs_read_a_new_token_as_json_and_several_of_a_name_need_the_id(sto
 def test_a_scope_that_there_is_not_is_said(store: Shop) -> None:
     with pytest.raises(InputError, match="choose from viewer, annotator, manager, admin, device"):
         store.run("token", "create", "belt", "--scope", "king")
+
+
+def test_somebody_is_told_who_it_is(store: Shop) -> None:
+    assert "admin of the loop" in store.run("user", "me")
+    assert store.json("user", "me")["username"] == "admin"
+
+
+def test_ones_sessions_are_listed_and_ended(store: Shop) -> None:
+    with client_of(store, "admin", PASSWORD) as other:
+        other.log_in()
+        (there,) = [s.id for s in other.send(users.sessions()).items if s.is_present]
+        assert there in store.run("user", "sessions")
+        left = store.json("user", "sessions", "--end", there)
+        assert there not in {session["id"] for session in left}
+        assert len([session for session in left if session["is_present"]]) == 1
+    with pytest.raises(NotFound):
+        store.run("user", "sessions", "--end", there)
+
+
+def test_an_account_is_renamed_and_keeps_its_password(store: Shop) -> None:
+    store.run("user", "add", "ann", "--new-password", PASSWORD)
+    assert "ann is called anna now." in store.run("user", "rename", "ann", "anna")
+    with client_of(store, "anna", PASSWORD) as anna:
+        assert anna.send(users.me()).username == "anna"
+    with pytest.raises(NotFound, match="no account ann: edgeloop user list"):
+        store.run("user", "rename", "ann", "anne")
+
+
+def test_programs_read_what_became_of_an_account(store: Shop) -> None:
+    added = store.json("user", "add", "ann")
+    with client_of(store, "ann", added["password"]) as ann:
+        assert ann.send(users.me()).id == added["id"]
+    assert "password" not in store.json("user", "password", "ann", "--new-password", PASSWORD)
+    assert store.json("user", "role", "ann", "o/p", "viewer")["role"] == "viewer"
+    assert store.json("user", "role", "ann", "o/p", "none")["role"] is None
+    assert store.json("user", "role", "ann", "--admin")["is_admin"] is True
+    assert store.json("user", "disable", "ann")["is_disabled"] is True
+    assert store.json("user", "enable", "ann")["is_disabled"] is False
+    assert store.json("user", "rename", "ann", "anna")["username"] == "anna"
+
+
+def test_organizations_are_created_and_listed(store: Shop) -> None:
+    said = store.run("project", "organization", "create", "acme")
+    assert "Created the organization acme." in said
+    assert "acme" in store.run("project", "organization", "list")
+    listed = store.json("project", "organization", "list")
+    assert [(found["name"], found["projects"]) for found in listed] == [("acme", 0), ("o", 1)]
+    assert store.json("project", "organization", "create", "other")["name"] == "other"
+    with pytest.raises(Conflict):
+        store.run("project", "organization", "create", "o")

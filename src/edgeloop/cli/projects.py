@@ -1,30 +1,30 @@
-"""``edgeloop project``: create, list, open to devices, close; categories and formats."""
+"""``edgeloop project``: create, list, show, open to devices, close, delete; formats."""
 
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 
 import typer
 
-from edgeloop.cli import categories
+from edgeloop.cli import categories, organizations
 from edgeloop.cli.categories import category_of
 from edgeloop.cli.connecting import connected
 from edgeloop.cli.console import stdout
-from edgeloop.cli.options import (
-    Loop,
-    Password,
-    Username,
-    client_settings,
-    find_project,
-    split_project,
-)
-from edgeloop.cli.tables import AsJson, show
+from edgeloop.cli.options import find_project, split_project
+from edgeloop.cli.tables import AsJson, show, show_one
 from edgeloop.client import LoopClient
-from edgeloop.client.calls.projects import create_project, projects, update_project
+from edgeloop.client.calls.projects import (
+    create_project,
+    delete_project,
+    projects,
+    update_project,
+)
 from edgeloop.client.calls.records import ProjectRecord
 
 app = typer.Typer(help="The projects of a loop.", no_args_is_help=True)
 app.add_typer(categories.app, name="category")
+app.add_typer(organizations.app, name="organization")
 Project = Annotated[str, typer.Argument(metavar="ORG/PROJECT")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 _COLUMNS: Mapping[str, Callable[[ProjectRecord], Any]] = {
     "project": lambda project: f"{project.organization}/{project.name}",
@@ -35,10 +35,21 @@ _COLUMNS: Mapping[str, Callable[[ProjectRecord], Any]] = {
     "complete": lambda project: project.image_counts.get("complete", 0),
     "devices": lambda project: "open" if project.open_to_devices else "same host only",
 }
+_FACTS: Mapping[str, Callable[[ProjectRecord], Any]] = {
+    "id": lambda project: project.id,
+    **_COLUMNS,
+    "trash": lambda project: project.image_counts.get("trash", 0),
+    "validation set": lambda project: project.has_val_split,
+    "wanted formats": lambda project: ", ".join(project.wanted_formats),
+    "promoted model": lambda project: project.promoted_model_id,
+    "created": lambda project: project.created[:19],
+}
 
 
 @app.command()
+@connected
 def create(
+    client: LoopClient,
     project: Project,
     category: Annotated[
         list[str], typer.Option(help="A category's name, or NAME:TYPE (box, point). Repeatable.")
@@ -49,22 +60,18 @@ def create(
     val_split: Annotated[
         bool, typer.Option(help="Put 10 % of the images aside for validation.")
     ] = False,
-    loop: Loop = None,
-    username: Username = None,
-    password: Password = None,
 ) -> None:
     """Create a project with its categories."""
     organization, name = split_project(project)
-    with LoopClient(client_settings(loop, username, password)) as client:
-        client.send(
-            create_project(
-                organization,
-                name,
-                [category_of(text) for text in category],
-                open_to_devices=open_to_devices,
-                has_val_split=val_split,
-            )
+    client.send(
+        create_project(
+            organization,
+            name,
+            [category_of(text) for text in category],
+            open_to_devices=open_to_devices,
+            has_val_split=val_split,
         )
+    )
     stdout.print(f"Created {project} with {len(category)} categories.")
 
 
@@ -75,22 +82,42 @@ def list_projects(client: LoopClient, as_json: AsJson = False) -> None:
     show(client.send(projects()).items, _COLUMNS, as_json=as_json)
 
 
+@app.command("show")
+@connected
+def show_project(client: LoopClient, project: Project, as_json: AsJson = False) -> None:
+    """Show one project."""
+    show_one(find_project(client, project), _FACTS, as_json=as_json)
+
+
 @app.command("open")
-def open_project(
-    project: Project, loop: Loop = None, username: Username = None, password: Password = None
-) -> None:
+@connected
+def open_project(client: LoopClient, project: Project) -> None:
     """Let detectors of other hosts upload and fetch models without a login."""
-    _set_open(project, open_to_devices=True, connection=(loop, username, password))
+    record = find_project(client, project)
+    client.send(update_project(record.id, open_to_devices=True))
     stdout.print(f"{project} is open to devices.")
 
 
 @app.command("close")
-def close_project(
-    project: Project, loop: Loop = None, username: Username = None, password: Password = None
-) -> None:
+@connected
+def close_project(client: LoopClient, project: Project) -> None:
     """Let only those in who log in, and detectors of the loop's own host."""
-    _set_open(project, open_to_devices=False, connection=(loop, username, password))
+    record = find_project(client, project)
+    client.send(update_project(record.id, open_to_devices=False))
     stdout.print(f"{project} is closed to devices of other hosts.")
+
+
+@app.command("delete")
+@connected
+def remove_project(client: LoopClient, project: Project, yes: Yes = False) -> None:
+    """Delete a project with its images, trainings and models, for good."""
+    record = find_project(client, project)
+    if not yes:
+        count = sum(record.image_counts.values())
+        said = f"Delete {project} for good, with {count} images and all models?"
+        typer.confirm(said, abort=True, err=True)
+    client.send(delete_project(record.id))
+    stdout.print(f"Deleted {project}.", highlight=False)
 
 
 @app.command("formats")
@@ -109,11 +136,3 @@ def want_formats(
         record = client.send(update_project(record.id, wanted_formats=formats or []))
     wanted = ", ".join(record.wanted_formats) or "no format in particular"
     stdout.print(f"Every model of {project} shall have {wanted}.", highlight=False)
-
-
-def _set_open(
-    project: str, *, open_to_devices: bool, connection: tuple[str | None, str | None, str | None]
-) -> None:
-    with LoopClient(client_settings(*connection)) as client:
-        record = find_project(client, project)
-        client.send(update_project(record.id, open_to_devices=open_to_devices))

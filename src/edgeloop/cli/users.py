@@ -6,18 +6,22 @@ from typing import Annotated, Any
 
 import typer
 
+from edgeloop.cli.accounts import list_sessions, roles_of, show_me
 from edgeloop.cli.connecting import connected
 from edgeloop.cli.console import stderr, stdout
 from edgeloop.cli.options import find_project
 from edgeloop.cli.tables import AsJson, show
+from edgeloop.cli.telling import tell
 from edgeloop.client import LoopClient
 from edgeloop.client.calls import members, users
-from edgeloop.client.calls.account_records import MemberRecord, UserRecord
+from edgeloop.client.calls.account_records import MemberRecord, MeRecord, UserRecord
 from edgeloop.client.calls.page import Page
 from edgeloop.errors import InputError, NotFound
 from edgeloop.types import ROLES
 
 app = typer.Typer(help="The accounts of a loop, and who may do what.", no_args_is_help=True)
+app.command("me")(connected(show_me))
+app.command("sessions")(connected(list_sessions))
 
 NONE = "none"
 User = Annotated[str, typer.Argument(metavar="USERNAME")]
@@ -29,11 +33,7 @@ NewPassword = Annotated[
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 _COLUMNS: Mapping[str, Callable[[UserRecord], Any]] = {
     "username": lambda user: user.username,
-    "roles": lambda user: (
-        "admin of the loop"
-        if user.is_admin
-        else ", ".join(f"{role.place}: {role.role}" for role in user.roles)
-    ),
+    "roles": roles_of,
     "disabled": lambda user: user.is_disabled,
     "created": lambda user: user.created[:19],
 }
@@ -51,12 +51,13 @@ def add_user(
     user: User,
     new_password: NewPassword = None,
     admin: Annotated[bool, typer.Option("--admin", help="An admin of the whole loop.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Add an account; without a role it sees nothing yet."""
     chosen = new_password or secrets.token_urlsafe(12)
-    client.send(users.add_user(user, chosen, is_admin=admin))
-    _tell(f"Added {user}.", made_up=None if new_password else chosen)
-    if not admin:
+    made = client.send(users.add_user(user, chosen, is_admin=admin))
+    _tell(made, f"Added {user}.", made_up=None if new_password else chosen, as_json=as_json)
+    if not admin and not as_json:
         stderr.print(f"Give it a role: edgeloop user role {user} ORG/PROJECT viewer", markup=False)
 
 
@@ -86,21 +87,37 @@ def remove_user(client: LoopClient, user: User, yes: Yes = False) -> None:
 
 @app.command()
 @connected
+def rename(
+    client: LoopClient,
+    user: User,
+    name: Annotated[str, typer.Argument(metavar="NEW_NAME")],
+    as_json: AsJson = False,
+) -> None:
+    """Give an account another name; its password, roles and tokens stay."""
+    renamed = client.send(users.update_user(find_user(client, user).id, username=name))
+    tell(renamed, f"{user} is called {renamed.username} now.", as_json=as_json)
+
+
+@app.command()
+@connected
 def password(
     client: LoopClient,
     user: Annotated[str | None, typer.Argument(metavar="[USERNAME]")] = None,
     new_password: NewPassword = None,
+    as_json: AsJson = False,
 ) -> None:
     """Give an account, one's own by default, another password; its other sessions end."""
     chosen = new_password or secrets.token_urlsafe(12)
     me = client.send(users.me())
+    changed: MeRecord | UserRecord = me
     if user in (None, me.username):
         current = client.settings.password.get_secret_value()
         client.send(users.change_password(current, chosen))
     else:
-        client.send(users.set_password(find_user(client, user or "").id, chosen))
-    name = user or me.username
-    _tell(f"{name} has a new password.", made_up=None if new_password else chosen)
+        changed = find_user(client, user or "")
+        client.send(users.set_password(changed.id, chosen))
+    done = f"{changed.username} has a new password."
+    _tell(changed, done, made_up=None if new_password else chosen, as_json=as_json)
 
 
 @app.command()
@@ -113,11 +130,15 @@ def role(
     admin: Annotated[
         bool | None, typer.Option("--admin/--no-admin", help="An admin of the whole loop, or not.")
     ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Give an account a role in an organization or a project, or take it away with none."""
+    changed: dict[str, Any] = {"username": user}
+    done: list[str] = []
     if admin is not None:
         client.send(users.update_user(find_user(client, user).id, is_admin=admin))
-        stdout.print(f"{user} is {'' if admin else 'not '}an admin of the loop.", markup=False)
+        changed["is_admin"] = admin
+        done.append(f"{user} is {'' if admin else 'not '}an admin of the loop.")
     elif place is None or wanted not in (*ROLES, NONE):
         raise InputError(
             f"Say where, and one of {', '.join((*ROLES, NONE))}: "
@@ -125,8 +146,10 @@ def role(
         )
     if place is not None and wanted is not None:
         _set_role(client, user, place, wanted)
+        changed |= {"place": place, "role": None if wanted == NONE else wanted}
         said = "no role of its own" if wanted == NONE else f"the role {wanted}"
-        stdout.print(f"{user} has {said} in {place}.", markup=False)
+        done.append(f"{user} has {said} in {place}.")
+    tell(changed, "\n".join(done), as_json=as_json)
 
 
 @app.command("members")
@@ -151,18 +174,18 @@ def list_members(client: LoopClient, place: Place, as_json: AsJson = False) -> N
 
 @app.command()
 @connected
-def disable(client: LoopClient, user: User) -> None:
+def disable(client: LoopClient, user: User, as_json: AsJson = False) -> None:
     """Let nobody use an account for now: its sessions and tokens rest."""
-    client.send(users.update_user(find_user(client, user).id, is_disabled=True))
-    stdout.print(f"{user} is disabled.", markup=False)
+    changed = client.send(users.update_user(find_user(client, user).id, is_disabled=True))
+    tell(changed, f"{user} is disabled.", as_json=as_json)
 
 
 @app.command()
 @connected
-def enable(client: LoopClient, user: User) -> None:
+def enable(client: LoopClient, user: User, as_json: AsJson = False) -> None:
     """Let an account be used again."""
-    client.send(users.update_user(find_user(client, user).id, is_disabled=False))
-    stdout.print(f"{user} is enabled.", markup=False)
+    changed = client.send(users.update_user(find_user(client, user).id, is_disabled=False))
+    tell(changed, f"{user} is enabled.", as_json=as_json)
 
 
 def find_user(client: LoopClient, username: str) -> UserRecord:
@@ -187,6 +210,7 @@ def _set_role(client: LoopClient, user: str, place: str, wanted: str) -> None:
         client.send(members.put_organization_member(place, user, given))
 
 
-def _tell(done: str, *, made_up: str | None) -> None:
+def _tell(account: MeRecord | UserRecord, done: str, *, made_up: str | None, as_json: bool) -> None:
+    secret = {"password": made_up} if made_up else {}
     shown = f" The password, shown only now: {made_up}" if made_up else ""
-    stdout.print(f"{done}{shown}", markup=False, highlight=False, soft_wrap=True)
+    tell({**account.model_dump(mode="json"), **secret}, f"{done}{shown}", as_json=as_json)
