@@ -4,6 +4,7 @@ import asyncio
 import sqlite3
 import threading
 from collections.abc import Awaitable, Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -81,7 +82,7 @@ def test_reading_again_sees_the_same_moment(tmp_path: Path) -> None:
         await connection.done("PRAGMA journal_mode=WAL", ())
         await connection.done("BEGIN DEFERRED", ())
         await connection.done("SELECT number FROM many LIMIT 1", ())
-        with sqlite3.connect(tmp_path / "db.sqlite") as other:
+        with closing(sqlite3.connect(tmp_path / "db.sqlite")) as other, other:
             other.execute("DELETE FROM many")
         assert (await connection.done(SLOW, ())).rows == [(1_000_000,)]
         await connection.rollback()

@@ -325,7 +325,7 @@ def test_work_that_cannot_be_spawned_leaves_nothing_behind() -> None:
         async with WorkerProcess(local):
             pass
 
-    with pytest.raises(AttributeError, match="pickle"):
+    with pytest.raises(AttributeError, match="local object"):
         asyncio.run(whole())
 
 
