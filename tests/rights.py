@@ -104,6 +104,7 @@ ENTRIES: Mapping[str, Entry] = {
     ),
     "GET /api/v1/projects/{project_id}": Entry("viewer"),
     "PATCH /api/v1/projects/{project_id}": Entry("manager", json={"has_val_split": True}),
+    "DELETE /api/v1/projects/{project_id}": Entry("admin"),
     "GET /api/v1/projects/{project_id}/images": Entry("viewer"),
     "GET /api/v1/projects/{project_id}/images/count": Entry("viewer"),
     "GET /api/v1/projects/{project_id}/images/facets": Entry("viewer"),

@@ -70,13 +70,14 @@ async def rows(loop: LoopInProcess) -> dict[str, int]:
     return {name: count for name, count in counts.items() if count}
 
 
-@pytest.mark.parametrize("query", ["", "?keep_images=true"])
-def test_nothing_of_a_deleted_project_is_left(open_loop: OpenLoop, query: str) -> None:
+@pytest.mark.parametrize("path", [CATS, f"{CATS}?keep_images=true", f"{V1}/projects/{{id}}"])
+def test_nothing_of_a_deleted_project_is_left(open_loop: OpenLoop, path: str) -> None:
     async def story() -> None:
         async with open_loop() as loop:
             client = await filled(loop)
             assert len(stored(loop)) == 3
-            answer = await client.delete(f"{CATS}{query}")
+            (project,) = (await client.get(f"{V1}/projects")).json()["items"]
+            answer = await client.delete(path.format(id=project["id"]))
             assert (answer.status_code, answer.json()) == (200, {})
             assert stored(loop) == []
             assert set(await rows(loop)) <= LEFT

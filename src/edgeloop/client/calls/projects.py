@@ -5,7 +5,7 @@ from typing import Any
 
 import httpx
 
-from edgeloop.client.call import Call
+from edgeloop.client.call import Call, nothing
 from edgeloop.client.calls.page import Page, page_parser
 from edgeloop.client.calls.records import ProjectRecord
 from edgeloop.protocol import routes
@@ -66,6 +66,11 @@ def update_project(
     }
     body = {key: value for key, value in wishes.items() if value is not None}
     return Call("PATCH", f"{routes.V1}/projects/{project_id}", _project, json=body)
+
+
+def delete_project(project_id: str) -> Call[None]:
+    """Delete a project with its images, trainings and models, for good."""
+    return Call("DELETE", f"{routes.V1}/projects/{project_id}", nothing, timeout_s=600)
 
 
 def _project(answer: httpx.Response) -> ProjectRecord:

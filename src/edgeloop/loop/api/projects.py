@@ -8,7 +8,8 @@ from pydantic import Field
 
 from edgeloop.client.calls.records import ProjectRecord
 from edgeloop.loop.api.context import Asking
-from edgeloop.loop.api.documented import answers, page_of
+from edgeloop.loop.api.documented import Nothing, answers, page_of
+from edgeloop.loop.api.published import ClientProject, ClientProjects, told
 from edgeloop.loop.services import projects, removal
 from edgeloop.loop.services.categories import CategoryWish
 from edgeloop.loop.services.projects import NewProject, Project, ProjectChange
@@ -124,7 +125,15 @@ async def change(asking: Asking, project_id: str, body: ProjectChangeBody) -> di
         return await _counted(workspace, changed)
 
 
-@router.get(f"{API}/projects")
+@router.delete(f"{V1}/projects/{{project_id}}", **answers(Nothing))
+async def delete(asking: Asking, project_id: str) -> dict[str, Any]:
+    """Delete a project with all that is in it, for good."""
+    await removal.delete_project_by_id(asking.parts.workspaces, asking.caller, project_id)
+    asking.parts.on_training()
+    return {}
+
+
+@router.get(f"{API}/projects", **told(ClientProjects))
 async def list_for_clients(asking: Asking) -> dict[str, Any]:
     """All projects, as published clients read them."""
     async with asking.read() as workspace:
@@ -136,14 +145,14 @@ clients = APIRouter()
 """Routes below an organization: registered after all fixed paths."""
 
 
-@clients.get(f"{API}/{{organization}}/projects/{{name}}")
+@clients.get(f"{API}/{{organization}}/projects/{{name}}", **told(ClientProject))
 async def get_for_clients(asking: Asking, organization: str, name: str) -> dict[str, Any]:
     """One project, as published clients read it."""
     async with asking.read() as workspace:
         return _to_client_json(await projects.by_names(workspace, organization, name=name))
 
 
-@clients.delete(f"{API}/{{organization}}/projects/{{name}}")
+@clients.delete(f"{API}/{{organization}}/projects/{{name}}", **told(Nothing))
 async def delete_for_clients(asking: Asking, organization: str, name: str) -> dict[str, Any]:
     """Delete a project with all that is in it, for good."""
     workspaces = asking.parts.workspaces

@@ -21,12 +21,23 @@ async def delete_project(
         project = await projects.by_names(
             workspace, organization, name=name, right=Right.ADMINISTER
         )
-        await doubt.add(await _keys(workspace, project))
-        await dismissals.dismiss(workspace, project)
-        session = workspace.session
-        theirs = NodeRow.project_id == project.id
-        await session.execute(update(NodeRow).where(theirs).values(project_id=None))
-        await session.execute(delete(ProjectRow).where(ProjectRow.id == project.id))
+        await _delete(workspace, project, doubt)
+
+
+async def delete_project_by_id(workspaces: Workspaces, caller: Caller, project_id: str) -> None:
+    """The same, of the project with this id."""
+    async with files.in_doubt(workspaces) as doubt, workspaces.write(caller) as workspace:
+        project = await projects.by_id(workspace, project_id, right=Right.ADMINISTER)
+        await _delete(workspace, project, doubt)
+
+
+async def _delete(workspace: Workspace, project: Project, doubt: files.Doubt) -> None:
+    await doubt.add(await _keys(workspace, project))
+    await dismissals.dismiss(workspace, project)
+    session = workspace.session
+    theirs = NodeRow.project_id == project.id
+    await session.execute(update(NodeRow).where(theirs).values(project_id=None))
+    await session.execute(delete(ProjectRow).where(ProjectRow.id == project.id))
 
 
 async def _keys(workspace: Workspace, project: Project) -> set[str]:
