@@ -105,7 +105,11 @@ def test_one_image_is_shown_with_what_models_saw(shop: Shop) -> None:
     shown = shop.run("show", ids["a"])
     assert "64 x 48 pixels" in shown
     assert "detected by 1.0" in shown
-    assert shop.json("show", ids["a"])["confidence"] == 0.5
+    read = shop.json("show", ids["a"])
+    assert read["confidence"] == 0.5
+    (by_model,) = read["detections"]
+    assert by_model["model_version"] == "1.0"
+    assert by_model["box_detections"][0]["category_name"] == "bolt"
 
 
 def test_files_and_folders_are_uploaded_once(shop: Shop, tmp_path: Path) -> None:
@@ -160,6 +164,14 @@ def test_images_get_and_lose_tags(shop: Shop) -> None:
     assert shop.frames("--tag", "dark") == []
 
 
+def test_images_move_to_another_set(shop: Shop) -> None:
+    ids = shop.images(split="train")
+    assert "Changed 1 images." in shop.run("set", "o/p", "test", "--id", ids["a"])
+    said = shop.run("set", "o/p", "train", "--set", "test", "--yes")
+    assert "Changed 1 images." in said
+    assert shop.frames("--set", "train") == ["a", "b"]
+
+
 def test_a_filter_is_acted_upon_only_if_the_user_agrees(shop: Shop) -> None:
     shop.images()
     shop.run("state", "o/p", "review", "--state", "inbox", said="n\n", code=1)
@@ -200,3 +212,54 @@ def test_an_outdated_annotation_is_a_conflict_for_programs(shop: Shop) -> None:
     shop.client.send(annotate(image_id, Annotations(), version=0))
     with pytest.raises(Conflict):
         shop.client.send(annotate(image_id, Annotations(), version=0))
+
+
+def test_annotations_are_written_by_name_and_read_as_they_were_written(
+    shop: Shop, tmp_path: Path
+) -> None:
+    image_id = shop.images()["a"]
+    file = tmp_path / "made.json"
+    box = {"category_name": "bolt", "x": 1, "y": 2, "width": 10, "height": 12}
+    file.write_text(json.dumps({"box_annotations": [box]}))
+    said = shop.run("annotate", "o/p", image_id, str(file), "--state", "complete", "--set", "test")
+    assert "Version 1 has 1 annotations." in said
+    assert shop.frames("--state", "complete", "--set", "test") == ["a"]
+    table = shop.run("annotations", "o/p", image_id)
+    for words in ("box", "bolt", "1, 2, 10 x 12"):
+        assert words in table
+    read = shop.json("annotations", "o/p", image_id)
+    assert read["box_annotations"][0]["category_id"] == shop.bolt
+    file.write_text(json.dumps(read))
+    assert shop.json("annotate", "o/p", image_id, str(file))["annotation_version"] == 2
+
+
+def test_annotations_that_others_have_changed_are_not_overwritten(
+    shop: Shop, tmp_path: Path
+) -> None:
+    image_id = shop.images()["a"]
+    file = tmp_path / "made.json"
+    file.write_text(json.dumps(shop.json("annotations", "o/p", image_id)))
+    shop.client.send(annotate(image_id, Annotations(), version=0))
+    with pytest.raises(Conflict):
+        shop.run("annotate", "o/p", image_id, str(file))
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        ("no", "is not JSON"),
+        ("[]", "is no object"),
+        ('{"classification_annotation": {"category_name": "nut"}}', "no category nut: .* bolt"),
+        ('{"point_annotations": [{"category_id": "7", "x": 1, "y": 1}]}', "no category 7"),
+        ('{"box_annotations": [{"category_name": "bolt"}]}', r"box_annotations\.0\.x is wrong"),
+    ],
+)
+def test_annotations_that_cannot_be_meant_are_refused(
+    shop: Shop, tmp_path: Path, content: str, sentence: str
+) -> None:
+    image_id = shop.images()["a"]
+    file = tmp_path / "made.json"
+    file.write_text(content)
+    with pytest.raises(InputError, match=sentence):
+        shop.run("annotate", "o/p", image_id, str(file))
+    assert shop.json("annotations", "o/p", image_id)["version"] == 0

@@ -6,12 +6,12 @@ from typing import Annotated, Any
 
 import typer
 
-from edgeloop.cli import transfers
+from edgeloop.cli import annotations, transfers
 from edgeloop.cli.choosing import choosing
 from edgeloop.cli.connecting import connected
 from edgeloop.cli.console import stderr, stdout
 from edgeloop.cli.options import find_project
-from edgeloop.cli.tables import AsJson, show, show_one
+from edgeloop.cli.tables import AsJson, show, show_json, show_one
 from edgeloop.client import LoopClient
 from edgeloop.client.calls import annotations as annotation_calls
 from edgeloop.client.calls import images as calls
@@ -20,11 +20,14 @@ from edgeloop.client.calls.image_records import AnnotationVersion, BulkOutcome, 
 from edgeloop.client.calls.images import Sort
 from edgeloop.client.calls.records import ProjectRecord
 from edgeloop.errors import InputError
-from edgeloop.types import Detections, ImageState
+from edgeloop.protocol.payloads.detections import detections_to_json
+from edgeloop.types import Detections, ImageState, Split
 
 app = typer.Typer(help="The images of a project.", no_args_is_help=True)
 app.command("upload")(connected(transfers.upload))
 app.command("download")(connected(choosing(transfers.download)))
+app.command("annotations")(connected(annotations.list_annotations))
+app.command("annotate")(connected(annotations.annotate))
 
 Project = Annotated[str, typer.Argument(metavar="ORG/PROJECT")]
 ImageId = Annotated[str, typer.Argument(metavar="IMAGE_ID")]
@@ -104,8 +107,15 @@ def show_image(client: LoopClient, image_id: ImageId, as_json: AsJson = False) -
     """Show all that is known of one image."""
     shown = client.send(calls.image(image_id))
     seen = client.send(calls.image_detections(image_id))
+    if as_json:
+        detections = [
+            {"model_version": version, **detections_to_json(found)}
+            for version, found in seen.items()
+        ]
+        show_json({**shown.model_dump(mode="json"), "detections": detections})
+        return
     detected = {f"detected by {version}": _number_of(found) for version, found in seen.items()}
-    show_one(shown, {**_COLUMNS, **_MORE, **detected}, as_json=as_json)
+    show_one(shown, {**_COLUMNS, **_MORE, **detected}, as_json=False)
 
 
 @app.command()
@@ -154,6 +164,22 @@ def set_state(
     """Move the images that are chosen to another state."""
     selection = _Selection(client, project, query, ids)
     selection.change(f"move to {new_state}", ImageChange(state=new_state), yes=yes)
+
+
+@app.command("set")
+@connected
+@choosing
+def set_split(
+    client: LoopClient,
+    project: Project,
+    new_set: Annotated[Split, typer.Argument(metavar="SET")],
+    query: ImageQuery,
+    ids: Ids = None,
+    yes: Yes = False,
+) -> None:
+    """Move the images that are chosen to another set: train, test or val."""
+    selection = _Selection(client, project, query, ids)
+    selection.change(f"move to the set {new_set}", ImageChange(split=new_set), yes=yes)
 
 
 @app.command()
