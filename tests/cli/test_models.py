@@ -137,3 +137,16 @@ def test_without_a_version_the_promoted_model_is_suggested(store: Shop, tmp_path
     store.run("model", "promote", "o/p", "1.0")
     with pytest.raises(InputError, match=r"1\.0 is promoted, and not deployed"):
         store.run("deploy", "o/p")
+
+
+def test_without_a_version_the_deployed_model_is_shown(store: Shop, tmp_path: Path) -> None:
+    for _ in range(2):
+        store.publish(tmp_path)
+    store.run("deploy", "o/p", "1.0")
+    shown = store.run("deploy", "o/p")
+    for words in ("1.0", "admin", "deployed"):
+        assert words in shown
+    assert store.json("deploy", "o/p")["version"] == "1.0"
+    store.run("deploy", "o/p", "2.0")
+    store.run("deploy", "o/p", "--rollback")
+    assert "rollback" in store.run("deploy", "o/p")

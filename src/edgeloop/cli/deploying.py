@@ -6,14 +6,15 @@ from typing import Annotated, Any
 import typer
 
 from edgeloop.cli.connecting import connected
-from edgeloop.cli.console import stdout
+from edgeloop.cli.console import stderr
 from edgeloop.cli.finding import all_models, find_model
 from edgeloop.cli.options import find_project
-from edgeloop.cli.tables import AsJson, show, show_json
+from edgeloop.cli.tables import AsJson, show, show_one
+from edgeloop.cli.telling import tell
 from edgeloop.client import LoopClient
 from edgeloop.client.calls import deployments as calls
 from edgeloop.client.calls.records import DeploymentRecord, ProjectRecord
-from edgeloop.errors import InputError
+from edgeloop.errors import InputError, NotFound
 
 Project = Annotated[str, typer.Argument(metavar="ORG/PROJECT")]
 _COLUMNS: Mapping[str, Callable[[DeploymentRecord], Any]] = {
@@ -39,7 +40,7 @@ def deploy(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Let the detectors of a project run a model."""
+    """Let the detectors of a project run a model; without one, show which they shall run."""
     record = find_project(client, project)
     if history:
         show(client.send(calls.deployments(record.id)).items, _COLUMNS, as_json=as_json)
@@ -48,24 +49,25 @@ def deploy(
         to = find_model(client, record, version).id if version else None
         made = client.send(calls.roll_back(record.id, model_id=to))
     elif version is None:
-        raise InputError(_advice(client, record))
+        _show_present(client, record, as_json=as_json)
+        return
     else:
         made = client.send(calls.deploy(record.id, find_model(client, record, version).id))
-    if as_json:
-        show_json(made.model_dump(mode="json"))
-    else:
-        stdout.print(f"The detectors of {project} shall run {made.version}.", highlight=False)
+    tell(made, f"The detectors of {project} shall run {made.version}.", as_json=as_json)
 
 
-def _advice(client: LoopClient, project: ProjectRecord) -> str:
-    """What to write instead; the promoted model is what is suggested."""
+def _show_present(client: LoopClient, project: ProjectRecord, *, as_json: bool) -> None:
+    """What is deployed, and what might be; raises InputError where nothing is."""
+    suggested = next((model for model in all_models(client, project) if model.promoted), None)
     address = f"{project.organization}/{project.name}"
-    found = all_models(client, project)
-    suggested = next((model for model in found if model.promoted), None)
-    if suggested is None:
-        return f"Which model? Name a VERSION of 'edgeloop model list {address}'."
-    state = "deployed already" if suggested.deployed else "not deployed"
-    return (
-        f"Which model? {suggested.version} is promoted, and {state}: "
-        f"edgeloop deploy {address} {suggested.version}"
-    )
+    advice = f"Name a VERSION of 'edgeloop model list {address}'."
+    if suggested is not None:
+        command = f"edgeloop deploy {address} {suggested.version}"
+        advice = f"{suggested.version} is promoted, and not deployed: {command}"
+    try:
+        present = client.send(calls.deployment(project.id))
+    except NotFound as error:
+        raise InputError(f"Which model? {advice}") from error
+    show_one(present, _COLUMNS, as_json=as_json)
+    if suggested is not None and not suggested.deployed and not as_json:
+        stderr.print(advice, markup=False, highlight=False, soft_wrap=True)
