@@ -1,4 +1,4 @@
-"""A terminal and a shop for the tests of commands."""
+"""A shop for the tests of commands."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,13 +6,6 @@ from pathlib import Path
 import pytest
 
 from cli.shop import Shop, shop_in
-from edgeloop.cli import console
-
-
-@pytest.fixture(autouse=True)
-def wide_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Tables have room, whatever width parallel workers were told."""
-    monkeypatch.setattr(console.stdout, "width", 200)
 
 
 @pytest.fixture

@@ -1,11 +1,14 @@
 """Tables for people, JSON for programs."""
 
+import io
 import json
+from operator import itemgetter
 from typing import Any
 
 import pytest
+from rich.console import Console
 
-from edgeloop.cli import console, tables
+from edgeloop.cli import tables
 from edgeloop.client.calls.records import EpochRecord
 
 ROWS = [
@@ -15,10 +18,21 @@ ROWS = [
 COLUMNS = {key: (lambda row, key=key: row[key]) for key in ROWS[0]}
 
 
-@pytest.fixture(autouse=True)
-def wide(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A terminal that is wide enough."""
-    monkeypatch.setattr(console.stdout, "width", 100)
+ID = "6f1c0a4e-8f0b-4f0e-9a56-1d3f0a3c7b11"
+
+
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch) -> Console:
+    """A terminal of the usual width."""
+    terminal = Console(width=80, force_terminal=True, color_system=None, file=io.StringIO())
+    monkeypatch.setattr(tables, "stdout", terminal)
+    return terminal
+
+
+def shown_on(terminal: Console) -> list[str]:
+    """The lines that are on a terminal, without those that are empty."""
+    assert isinstance(terminal.file, io.StringIO)
+    return [line.strip() for line in terminal.file.getvalue().splitlines() if line.strip()]
 
 
 def lines(capsys: pytest.CaptureFixture[str]) -> list[list[str]]:
@@ -47,12 +61,35 @@ def test_as_json_the_rows_are_whole(capsys: pytest.CaptureFixture[str]) -> None:
     assert json.loads(capsys.readouterr().out) == ROWS
 
 
-def test_a_long_line_of_json_is_not_broken(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(console.stdout, "width", 20)
+def test_a_long_line_of_json_is_not_broken(terminal: Console) -> None:
     tables.show([{"text": "word " * 40}], {}, as_json=True)
-    assert json.loads(capsys.readouterr().out) == [{"text": "word " * 40}]
+    assert json.loads("".join(shown_on(terminal))) == [{"text": "word " * 40}]
+
+
+def test_in_a_narrow_terminal_only_texts_break_and_only_between_words(terminal: Console) -> None:
+    text = "words that go on for so long that they need more than one line"
+    rows = [{"id": ID, "created": "2026-01-02T03:04:05", "last used": None, "text": text}] * 2
+    tables.show(rows, {key: itemgetter(key) for key in rows[0]}, as_json=False)
+    titles, _rule, first, *rest = shown_on(terminal)
+    assert titles.split() == ["id", "created", "last", "used", "text"]
+    assert first.startswith(f"{ID}   2026-01-02T03:04:05")
+    assert sum(line.startswith(ID) for line in rest) == 1
+    assert max(map(len, [titles, first, *rest])) <= 80
+    assert set(text.split()) <= set(" ".join([first, *rest]).split())
+
+
+def test_what_fits_in_no_way_stands_on_lines_that_are_too_long(terminal: Console) -> None:
+    rows = [{"id": ID, "frame": f"upload:{ID}", "tags": "a, b"}] * 2
+    tables.show(rows, {key: itemgetter(key) for key in rows[0]}, as_json=False)
+    _titles, _rule, *lines = shown_on(terminal)
+    assert [line.split() for line in lines] == [[ID, f"upload:{ID}", "a,", "b"]] * 2
+
+
+def test_programs_that_read_a_table_get_a_line_for_each_row(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    tables.show([{"text": "word " * 200}], {"text": itemgetter("text")}, as_json=False)
+    assert "word " * 199 in capsys.readouterr().out
 
 
 def test_records_become_json_too(capsys: pytest.CaptureFixture[str]) -> None:

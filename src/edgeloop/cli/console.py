@@ -1,6 +1,7 @@
 """Where the command line writes: results to stdout, everything else to stderr."""
 
 import logging
+import sys
 
 from rich.console import Console
 from rich.logging import RichHandler
@@ -9,7 +10,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from edgeloop.logs import JsonLines, ReadableLines
 
-stdout = Console()
+_NO_BOUND = 1_000_000
+stdout = Console(width=None if sys.stdout.isatty() else _NO_BOUND)
+"""As wide as the terminal; where programs read (``| grep``), no line is ever broken."""
 stderr = Console(stderr=True)
 
 log = logging.getLogger(__name__)
