@@ -7,6 +7,8 @@ from fastapi import APIRouter, Form, Request, Response
 from edgeloop import __version__
 from edgeloop.errors import Unauthenticated
 from edgeloop.loop.api.context import COOKIE, Asking, origin_of
+from edgeloop.loop.api.documented import Nothing
+from edgeloop.loop.api.published import LoginRecord, StatusRecord, told
 from edgeloop.loop.services import accounts, sessions
 from edgeloop.loop.settings import LoopSettings
 from edgeloop.protocol import routes
@@ -16,19 +18,19 @@ _COOKIE_AGE_S = 400 * 24 * 3600
 """As long as browsers allow: the session itself ends when it was not seen for long enough."""
 
 
-@router.get(routes.STATUS)
+@router.get(routes.STATUS, **told(StatusRecord, login="none"))
 async def status() -> dict[str, str]:
     """The loop is here."""
     return {"status": "ok", "version": __version__}
 
 
-@router.post(routes.LOGIN)
+@router.post(routes.LOGIN, **told(LoginRecord, login="none", errors=(401, 422, 429, 503)))
 async def log_in(
     asking: Asking,
     request: Request,
     response: Response,
-    username: Annotated[str, Form()] = "",
-    password: Annotated[str, Form()] = "",
+    username: Annotated[str, Form(examples=["ann"])] = "",
+    password: Annotated[str, Form(examples=["correct horse"])] = "",
 ) -> dict[str, str]:
     """Begin a session; without username and password that of a device.
 
@@ -59,7 +61,7 @@ async def log_in(
     return {"username": username}
 
 
-@router.post(routes.LOGOUT)
+@router.post(routes.LOGOUT, **told(Nothing, login="none", errors=(401,)))
 async def log_out(asking: Asking, response: Response) -> dict[str, str]:
     """End the session."""
     await sessions.log_out(asking.parts.workspaces, asking.token)

@@ -8,8 +8,8 @@ from fastapi import FastAPI, Response
 from pydantic import BaseModel, create_model
 
 from edgeloop.loop.api.context import COOKIE
+from edgeloop.loop.api.parameters import example_of
 from edgeloop.protocol.payloads.parsing import Payload, shown
-from edgeloop.protocol.routes import V1
 
 _ERRORS = {
     400: ("Input", "What was sent cannot be used.", "input"),
@@ -25,6 +25,7 @@ _ERRORS = {
     507: ("StorageFull", "There is no space left.", "storage_full"),
 }
 _ALWAYS = (401, 403, 422)
+_TEXTS = ("application/json", "application/x-www-form-urlencoded")
 
 
 class Failure(Payload):
@@ -75,7 +76,7 @@ def page_of(record: type[BaseModel]) -> type[BaseModel]:
 
 
 class DocumentedApp(FastAPI):
-    """An app whose OpenAPI names the errors of our own routes and has an example of each body."""
+    """An app whose OpenAPI names the errors of all routes and shows what is sent and answered."""
 
     def openapi(self) -> dict[str, Any]:
         """The description, made once."""
@@ -88,9 +89,8 @@ class DocumentedApp(FastAPI):
             }
             components["securitySchemes"] = _SECURITY
             for path, operations in described["paths"].items():
-                if path.startswith(V1):
-                    for operation in operations.values():
-                        _complete(operation, path, components["schemas"])
+                for operation in operations.values():
+                    _complete(operation, path, components["schemas"])
         return self.openapi_schema or {}
 
 
@@ -102,20 +102,30 @@ _SECURITY = {
 
 def _complete(operation: dict[str, Any], path: str, schemas: Mapping[str, Any]) -> None:
     operation["summary"] = operation["description"].split("\n", 1)[0].rstrip(".")
-    operation["security"] = [{name: []} for name in _SECURITY]
-    codes = {*_ALWAYS, *map(int, operation["responses"])}
-    codes |= {404} if "{" in path else set()
-    codes |= {400} if "requestBody" in operation else set()
-    operation["responses"] |= {str(code): _refusal(code) for code in sorted(codes & {*_ERRORS})}
-    for body in _bodies(operation):
-        if "$ref" in body.get("schema", {}):
+    operation.setdefault("security", [{name: []} for name in _SECURITY])
+    operation["responses"] |= {str(code): _refusal(code) for code in _errors_of(operation, path)}
+    for parameter in operation.get("parameters", ()):
+        parameter["example"] = example_of(parameter)
+    for media_type, body in _bodies(operation):
+        if "$ref" in body.get("schema", {}):  # of what the function returns, too: it says less
+            body["schema"] = {"$ref": body["schema"]["$ref"]}
+        if media_type in _TEXTS:
             body["example"] = _example_of(body["schema"], schemas)
 
 
-def _bodies(operation: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """What is sent and what is answered, by media type."""
+def _errors_of(operation: Mapping[str, Any], path: str) -> Sequence[int]:
+    said: Mapping[str, Any] = operation["responses"]
+    in_its_own_shape = {int(code) for code in said if "content" in said[code]} - {422}
+    codes = {*map(int, said)} | ({*_ALWAYS} if operation["security"] else set())
+    codes |= {404} if "{" in path else set()
+    codes |= {400} if "requestBody" in operation else set()
+    return sorted((codes - in_its_own_shape) & {*_ERRORS})
+
+
+def _bodies(operation: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """What is sent and what is answered, with the media types."""
     for message in (operation.get("requestBody", {}), *operation["responses"].values()):
-        yield from message.get("content", {}).values()
+        yield from message.get("content", {}).items()
 
 
 def _example_of(schema: Mapping[str, Any], schemas: Mapping[str, Any]) -> Any:

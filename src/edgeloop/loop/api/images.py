@@ -13,6 +13,14 @@ from edgeloop.loop.api.descriptions import client_image_json, image_json, json_r
 from edgeloop.loop.api.documented import answers, page_of
 from edgeloop.loop.api.filters import FilterQuery, ListQuery
 from edgeloop.loop.api.forms import uploads_of
+from edgeloop.loop.api.published import (
+    IMAGES,
+    ClientData,
+    ClientImages,
+    Receipts,
+    TakenImages,
+    told,
+)
 from edgeloop.loop.api.straight import Straight
 from edgeloop.loop.services import detections, images, listing, projects, uploads
 from edgeloop.loop.services.access import Right
@@ -111,7 +119,7 @@ async def get_detections(asking: Asking, image_id: str) -> dict[str, Any]:
     return {"items": items, "next": None}
 
 
-@clients.get(f"{PROJECT}/data")
+@clients.get(f"{PROJECT}/data", **told(ClientData))
 async def list_ids(
     asking: Asking, organization: str, name: str, state: ImageState | None = None
 ) -> dict[str, Any]:
@@ -123,7 +131,7 @@ async def list_ids(
     return {"image_ids": list(ids), "categories": categories}
 
 
-@clients.get(f"{PROJECT}/images")
+@clients.get(f"{PROJECT}/images", **told(ClientImages))
 async def describe(
     asking: Asking, organization: str, name: str, ids: str = "", model_version: str = ""
 ) -> Response:
@@ -137,7 +145,10 @@ async def describe(
     return json_response(b'{"images":[' + b",".join(texts) + b"]}")
 
 
-@clients.post(f"{PROJECT}/images")
+@clients.post(
+    f"{PROJECT}/images",
+    **told(Receipts, files=IMAGES, login="optional", errors=(409, 429, 507)),
+)
 async def upload(asking: Asking, request: Request, organization: str, name: str) -> dict[str, Any]:
     """Pairs of a JPEG and its metadata: all are stored, or none."""
     async with asking.read() as workspace:
@@ -152,7 +163,7 @@ async def upload(asking: Asking, request: Request, organization: str, name: str)
     return {"items": [_receipt_to_json(receipt) for receipt in receipts]}
 
 
-@files.get(f"{PROJECT}/images/{{image_id}}/main")
+@files.get(f"{PROJECT}/images/{{image_id}}/main", **answers(media_type="image/jpeg"))
 async def get_main(asking: Asking, organization: str, name: str, image_id: str) -> Response:
     """The JPEG as it was received, for published clients."""
     async with asking.read() as workspace:
@@ -161,7 +172,7 @@ async def get_main(asking: Asking, organization: str, name: str, image_id: str) 
     return _jpeg(await images.content(asking.parts.workspaces.storage, found))
 
 
-@files.get(f"{PROJECT}/images/{{image_id}}/thumb")
+@files.get(f"{PROJECT}/images/{{image_id}}/thumb", **answers(media_type="image/jpeg"))
 async def get_thumb(asking: Asking, organization: str, name: str, image_id: str) -> Response:
     """A small JPEG, for published clients."""
     async with asking.read() as workspace:
@@ -170,7 +181,7 @@ async def get_thumb(asking: Asking, organization: str, name: str, image_id: str)
     return _jpeg(await images.thumbnail(asking.parts.workspaces.storage, found))
 
 
-@clients.post(f"{PROJECT}/detections")
+@clients.post(f"{PROJECT}/detections", **told(TakenImages))
 async def put_detections(
     asking: Asking,
     organization: str,

@@ -18,6 +18,13 @@ from edgeloop.loop.api.context import Asking
 from edgeloop.loop.api.destinations import AnyModel, TrainedModel
 from edgeloop.loop.api.documented import answers, page_of
 from edgeloop.loop.api.paging import Limit, Number, page
+from edgeloop.loop.api.published import (
+    DEVICES,
+    MODEL_FILES,
+    ClientModels,
+    ModelReceipt,
+    told,
+)
 from edgeloop.loop.api.trainings import training_to_json
 from edgeloop.loop.services import curation, figures, models, projects, publishing
 from edgeloop.loop.services.access import Right
@@ -130,7 +137,7 @@ async def comparison(
     return _comparison_to_json(found)
 
 
-@clients.get(f"{PROJECT}/models")
+@clients.get(f"{PROJECT}/models", **told(ClientModels, login="optional"))
 async def list_for_clients(
     asking: Asking,
     organization: str,
@@ -147,7 +154,11 @@ async def list_for_clients(
     return {"models": [_to_client_json(model) for model in found if which.accepts(model)]}
 
 
-@clients.get(f"{PROJECT}/models/{{model_id}}/{{model_format}}/file")
+@clients.get(
+    f"{PROJECT}/models/{{model_id}}/{{model_format}}/file",
+    openapi_extra=DEVICES,
+    **answers(media_type="application/zip"),
+)
 async def download(
     asking: Asking, organization: str, name: str, model_id: str, model_format: str
 ) -> StreamingResponse:
@@ -167,7 +178,10 @@ async def download(
     return StreamingResponse(chunks, headers=headers, media_type="application/zip")
 
 
-@clients.put(f"{PROJECT}/trainings/{{number}}/models/latest/{{model_format}}/file")
+@clients.put(
+    f"{PROJECT}/trainings/{{number}}/models/latest/{{model_format}}/file",
+    **told(ModelReceipt, files=MODEL_FILES, errors=(409, 413, 507)),
+)
 async def upload_to_training(destination: TrainedModel, number: int) -> dict[str, str]:
     """Add a format to the newest model of a training; it may be repeated."""
     async with destination.received() as upload:
@@ -182,7 +196,10 @@ async def upload_to_training(destination: TrainedModel, number: int) -> dict[str
     return {"id": model_id}
 
 
-@clients.put(f"{PROJECT}/models/{{model_id}}/{{model_format}}/file")
+@clients.put(
+    f"{PROJECT}/models/{{model_id}}/{{model_format}}/file",
+    **told(ModelReceipt, files=MODEL_FILES, errors=(409, 413, 507)),
+)
 async def upload_to_model(destination: AnyModel, model_id: str) -> dict[str, str]:
     """Add a format to a model; it may be repeated."""
     async with destination.received() as upload:

@@ -8,6 +8,7 @@ from edgeloop.client.calls.records import NodeRecord, SvgRecord
 from edgeloop.loop.api.context import Asking
 from edgeloop.loop.api.documented import Nothing, answers, page_of
 from edgeloop.loop.api.paging import Limit, page
+from edgeloop.loop.api.published import ClientTarget, told
 from edgeloop.loop.services import commands, deployments, hearing, nodes, projects
 from edgeloop.loop.services.access import Right
 from edgeloop.loop.services.commands import Gesture
@@ -102,7 +103,10 @@ async def log_user_out(asking: Asking, node_id: str, body: LeaveBody) -> dict[st
     return {}
 
 
-@clients.post(f"{API}/{{organization}}/projects/{{name}}/detectors")
+@clients.post(
+    f"{API}/{{organization}}/projects/{{name}}/detectors",
+    **told(Nothing, login="optional", errors=(409,)),
+)
 async def hear_detector(
     asking: Asking, organization: str, name: str, body: DetectorStatusPayload
 ) -> dict[str, Any]:
@@ -115,7 +119,10 @@ async def hear_detector(
     return {}
 
 
-@clients.get(f"{API}/{{organization}}/projects/{{name}}/deployment/target")
+@clients.get(
+    f"{API}/{{organization}}/projects/{{name}}/deployment/target",
+    **told(ClientTarget, login="optional"),
+)
 async def deployment_target(asking: Asking, organization: str, name: str) -> dict[str, Any]:
     """The model that detectors shall run; 404 where there is none."""
     async with asking.read() as workspace:

@@ -6,20 +6,22 @@ from fastapi import APIRouter, Body
 from pydantic import FiniteFloat
 
 from edgeloop.loop.api.context import Asking
+from edgeloop.loop.api.published import TakenImages, told
 from edgeloop.loop.services import novelty, projects
 from edgeloop.loop.services.access import Right
 from edgeloop.protocol.routes import API
 
+_SCORES = {"6f1c0a4e-8f0b-4f0e-9a56-1d3f0a3c7b11": 0.21}
 clients = APIRouter()
 """Routes below an organization: registered after all fixed paths."""
 
 
-@clients.put(f"{API}/{{organization}}/projects/{{name}}/images/novelty_scores")
+@clients.put(f"{API}/{{organization}}/projects/{{name}}/images/novelty_scores", **told(TakenImages))
 async def put_scores(
     asking: Asking,
     organization: str,
     name: str,
-    body: Annotated[dict[str, FiniteFloat], Body()],
+    body: Annotated[dict[str, FiniteFloat], Body(examples=[_SCORES])],
 ) -> dict[str, int]:
     """Keep how novel images are, by image id."""
     async with asking.write() as workspace:

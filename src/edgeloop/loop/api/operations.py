@@ -10,6 +10,13 @@ from fastapi.responses import JSONResponse
 from edgeloop.loop.api.context import Asking
 from edgeloop.loop.api.draining import Door
 from edgeloop.loop.api.metrics import CONTENT_TYPE, Metrics
+from edgeloop.loop.api.published import (
+    ANYBODY,
+    HealthRecord,
+    NotReadyRecord,
+    ReadyRecord,
+    told,
+)
 from edgeloop.loop.services import operations
 from edgeloop.loop.services.stocktaking import Stocktaker
 from edgeloop.loop.services.workspace import Workspaces
@@ -76,13 +83,20 @@ def provide(app: FastAPI, kept: Operations) -> None:
     app.state.operations = kept
 
 
-@router.get("/health")
+@router.get("/health", **told(HealthRecord, login="none"))
 async def health() -> dict[str, str]:
     """The loop is alive. Anybody may ask."""
     return {"status": operations.OK}
 
 
-@router.get("/ready", responses={503: {"description": "It cannot work now: ``checks`` say why."}})
+@router.get(
+    "/ready",
+    responses={
+        200: {"model": ReadyRecord},
+        503: {"model": NotReadyRecord, "description": "It cannot work now: ``checks`` say why."},
+    },
+    openapi_extra=ANYBODY,
+)
 async def ready(request: Request) -> Response:
     """The loop can work: it can write its database, at its newest version, and its files."""
     kept: Operations = request.app.state.operations

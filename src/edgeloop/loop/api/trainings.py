@@ -10,6 +10,7 @@ from edgeloop.client.calls.records import EpochRecord, LogRecord, TrainingRecord
 from edgeloop.loop.api.context import Asking
 from edgeloop.loop.api.documented import answers, page_of
 from edgeloop.loop.api.paging import Limit, Number, page
+from edgeloop.loop.api.published import Charts, told
 from edgeloop.loop.services import models, nodes, projects, trainings
 from edgeloop.loop.services.models import Model
 from edgeloop.loop.services.nodes import KnownTrainer
@@ -117,7 +118,7 @@ async def take_back(asking: Asking, training_id: str) -> dict[str, Any]:
         return training_to_json(await trainings.take_back(workspace, training_id))
 
 
-@clients.get(f"{API}/{{organization}}/projects/{{name}}/trainings")
+@clients.get(f"{API}/{{organization}}/projects/{{name}}/trainings", **told(Charts))
 async def charts(asking: Asking, organization: str, name: str) -> dict[str, Any]:
     """One chart per training with its models, both newest first, and the trainers that are here."""
     async with asking.read() as workspace:
