@@ -50,3 +50,24 @@ def test_a_project_is_opened_to_devices_and_closed(store: Shop) -> None:
     assert store.json("project", "show", "o/p")["open_to_devices"]
     assert "is closed to devices" in store.run("project", "close", "o/p")
     assert not store.json("project", "show", "o/p")["open_to_devices"]
+
+
+def test_new_images_are_put_aside_for_validation_from_then_on(store: Shop) -> None:
+    assert "10 % of its new images" in store.run("project", "val-split", "o/p", "on")
+    assert store.json("project", "show", "o/p")["has_val_split"]
+    assert "no new images" in store.run("project", "val-split", "o/p", "off")
+    assert not store.json("project", "show", "o/p")["has_val_split"]
+
+
+def test_programs_read_what_became_of_a_project(store: Shop) -> None:
+    made = store.json("project", "create", "o/q", "--category", "nut")
+    assert made["id"] == store.json("project", "show", "o/q")["id"]
+    assert store.json("project", "open", "o/q")["open_to_devices"] is True
+    assert store.json("project", "close", "o/q")["open_to_devices"] is False
+    assert store.json("project", "val-split", "o/q", "on")["has_val_split"] is True
+    assert store.json("project", "formats", "o/q", "onnx")["wanted_formats"] == ["onnx"]
+    category = ("project", "category")
+    changed = store.json(*category, "change", "o/q", "nut", "--rename", "top")
+    assert [found["name"] for found in changed["categories"]] == ["top"]
+    changed = store.json(*category, "add", "o/q", "tip:point")
+    assert [found["type"] for found in changed["categories"]] == ["box", "point"]

@@ -6,9 +6,9 @@ from typing import Annotated, Any
 import typer
 
 from edgeloop.cli.connecting import connected
-from edgeloop.cli.console import stdout
 from edgeloop.cli.options import find_project
 from edgeloop.cli.tables import AsJson, show
+from edgeloop.cli.telling import tell
 from edgeloop.client import LoopClient
 from edgeloop.client.calls.projects import update_project
 from edgeloop.errors import Conflict, InputError, NotFound
@@ -46,6 +46,7 @@ def add(
     names: Annotated[
         list[str], typer.Argument(metavar="NAME[:TYPE]...", help="TYPE: box (default), point, ...")
     ],
+    as_json: AsJson = False,
 ) -> None:
     """Add categories to a project."""
     record = find_project(client, project)
@@ -54,7 +55,7 @@ def add(
     if taken:
         raise Conflict(f"{project} has a category {', '.join(taken)} already.")
     changed = client.send(update_project(record.id, categories=wishes))
-    stdout.print(f"{project} has {len(changed.categories)} categories.", highlight=False)
+    tell(changed, f"{project} has {len(changed.categories)} categories.", as_json=as_json)
 
 
 @app.command()
@@ -68,6 +69,7 @@ def change(
     hotkey: Hotkey = None,
     description: Description = None,
     point_size: PointSize = None,
+    as_json: AsJson = False,
 ) -> None:
     """Change a category; what is not said stays as it is."""
     record = find_project(client, project)
@@ -84,7 +86,8 @@ def change(
     if not given:
         raise InputError("Nothing is to be changed: say what with a flag (--help lists them).")
     body = {"id": record.category_ids()[name], **given}
-    client.send(update_project(record.id, categories=[body]))
+    changed = client.send(update_project(record.id, categories=[body]))
+    tell(changed, f"{rename or name} is changed.", as_json=as_json)
 
 
 def category_of(text: str) -> dict[str, str]:

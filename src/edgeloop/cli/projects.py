@@ -1,7 +1,7 @@
 """``edgeloop project``: create, list, show, open to devices, close, delete; formats."""
 
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -11,6 +11,7 @@ from edgeloop.cli.connecting import connected
 from edgeloop.cli.console import stdout
 from edgeloop.cli.options import find_project, split_project
 from edgeloop.cli.tables import AsJson, show, show_one
+from edgeloop.cli.telling import tell
 from edgeloop.client import LoopClient
 from edgeloop.client.calls.projects import (
     create_project,
@@ -60,10 +61,11 @@ def create(
     val_split: Annotated[
         bool, typer.Option(help="Put 10 % of the images aside for validation.")
     ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Create a project with its categories."""
     organization, name = split_project(project)
-    client.send(
+    made = client.send(
         create_project(
             organization,
             name,
@@ -72,7 +74,7 @@ def create(
             has_val_split=val_split,
         )
     )
-    stdout.print(f"Created {project} with {len(category)} categories.")
+    tell(made, f"Created {project} with {len(category)} categories.", as_json=as_json)
 
 
 @app.command("list")
@@ -91,20 +93,35 @@ def show_project(client: LoopClient, project: Project, as_json: AsJson = False) 
 
 @app.command("open")
 @connected
-def open_project(client: LoopClient, project: Project) -> None:
+def open_project(client: LoopClient, project: Project, as_json: AsJson = False) -> None:
     """Let detectors of other hosts upload and fetch models without a login."""
     record = find_project(client, project)
-    client.send(update_project(record.id, open_to_devices=True))
-    stdout.print(f"{project} is open to devices.")
+    changed = client.send(update_project(record.id, open_to_devices=True))
+    tell(changed, f"{project} is open to devices.", as_json=as_json)
 
 
 @app.command("close")
 @connected
-def close_project(client: LoopClient, project: Project) -> None:
+def close_project(client: LoopClient, project: Project, as_json: AsJson = False) -> None:
     """Let only those in who log in, and detectors of the loop's own host."""
     record = find_project(client, project)
-    client.send(update_project(record.id, open_to_devices=False))
-    stdout.print(f"{project} is closed to devices of other hosts.")
+    changed = client.send(update_project(record.id, open_to_devices=False))
+    tell(changed, f"{project} is closed to devices of other hosts.", as_json=as_json)
+
+
+@app.command("val-split")
+@connected
+def split_for_validation(
+    client: LoopClient,
+    project: Project,
+    wanted: Annotated[Literal["on", "off"], typer.Argument(metavar="on|off")],
+    as_json: AsJson = False,
+) -> None:
+    """Put 10 % of the images that come from now on aside for validation, or no more."""
+    record = find_project(client, project)
+    changed = client.send(update_project(record.id, has_val_split=wanted == "on"))
+    share = "10 % of its new images" if changed.has_val_split else "no new images"
+    tell(changed, f"{project} puts {share} aside for validation.", as_json=as_json)
 
 
 @app.command("delete")
@@ -129,10 +146,11 @@ def want_formats(
         list[str] | None, typer.Argument(metavar="FORMAT...", help="Instead of those before.")
     ] = None,
     none: Annotated[bool, typer.Option("--none", help="Want none any more.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Say which formats every model shall have; converters make the missing ones."""
     record = find_project(client, project)
     if formats or none:
         record = client.send(update_project(record.id, wanted_formats=formats or []))
     wanted = ", ".join(record.wanted_formats) or "no format in particular"
-    stdout.print(f"Every model of {project} shall have {wanted}.", highlight=False)
+    tell(record, f"Every model of {project} shall have {wanted}.", as_json=as_json)
