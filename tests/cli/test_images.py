@@ -135,6 +135,18 @@ def test_many_files_go_in_several_requests(shop: Shop, tmp_path: Path) -> None:
     assert "Uploaded 45 images" in shop.run("upload", "o/p", str(tmp_path))
 
 
+@pytest.mark.parametrize("names", [("a.json",), ("a", "b.c/a"), (".jpg", "a.jpg"), ("a.jpg",) * 2])
+def test_files_of_every_name_are_uploaded(
+    shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, names: tuple[str, ...]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for seed, name in enumerate(set(names)):
+        Path(name).parent.mkdir(exist_ok=True)
+        Path(name).write_bytes(jpeg(seed=seed))
+    shop.run("upload", "o/p", *names)
+    assert len(shop.frames()) == len(set(names))
+
+
 def test_an_upload_of_nothing_says_what_to_name(shop: Shop, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no file"):
         shop.run("upload", "o/p", str(tmp_path / "none.jpg"))
@@ -263,3 +275,17 @@ def test_annotations_that_cannot_be_meant_are_refused(
     with pytest.raises(InputError, match=sentence):
         shop.run("annotate", "o/p", image_id, str(file))
     assert shop.json("annotations", "o/p", image_id)["version"] == 0
+
+
+def test_programs_read_what_became_of_images(shop: Shop) -> None:
+    image_id = shop.images(split="train")["a"]
+    for name, value in (("tag", "x"), ("untag", "x"), ("state", "review"), ("set", "val")):
+        changed = shop.json(name, "o/p", value, "--id", image_id)
+        assert changed == {"changed": 1, "unchanged": 0, "missing": []}
+    assert shop.json("delete", "o/p", "--id", image_id)["changed"] == 1
+
+
+def test_programs_read_an_image_whose_annotations_were_restored(shop: Shop) -> None:
+    image_id = shop.images()["a"]
+    shop.client.send(annotate(image_id, Annotations(), version=0))
+    assert shop.json("history", image_id, "--restore", "1")["annotation_version"] == 2

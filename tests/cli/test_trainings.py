@@ -76,6 +76,13 @@ def test_trainings_are_listed_shown_and_aborted(store: Shop) -> None:
     assert "aborted" in store.run("training", "show", "o/p", "1")
 
 
+def test_programs_read_what_became_of_a_training(store: Shop) -> None:
+    for _ in range(2):
+        store.run("training", "start", "o/p")
+    assert store.json("training", "abort", "o/p", "1")["state"] == "aborted"
+    assert store.json("training", "stop", "o/p", "2")["state"] == "stopped"
+
+
 def test_the_queue_is_shown_and_changed(store: Shop) -> None:
     for _ in range(3):
         store.run("training", "start", "o/p")
@@ -178,6 +185,8 @@ def test_a_wish_is_shown_and_taken_back_and_the_log_is_read(store: Shop) -> None
         assert store.run("training", "log", "o/p", "1") == ""
         assert "to stop" in store.run("training", "stop", "o/p", "1")
         assert "train model uploading." in store.run("training", "continue", "o/p", "1")
+        assert store.json("training", "stop", "o/p", "1")["wish"] == "stop"
+        assert store.json("training", "continue", "o/p", "1")["wish"] is None
         report = {"training_number": 1, "text": "50 % [bold]\nlong " + "x" * 300}
         trainer.say(events.UPDATE_LOG, "o", "p", report)
         assert store.run("training", "log", "o/p", "1") == report["text"]

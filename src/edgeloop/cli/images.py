@@ -9,9 +9,10 @@ import typer
 from edgeloop.cli import annotations, transfers
 from edgeloop.cli.choosing import choosing
 from edgeloop.cli.connecting import connected
-from edgeloop.cli.console import stderr, stdout
+from edgeloop.cli.console import stderr
 from edgeloop.cli.options import find_project
 from edgeloop.cli.tables import AsJson, show, show_json, show_one
+from edgeloop.cli.telling import tell
 from edgeloop.client import LoopClient
 from edgeloop.client.calls import annotations as annotation_calls
 from edgeloop.client.calls import images as calls
@@ -128,10 +129,13 @@ def tag(
     query: ImageQuery,
     ids: Ids = None,
     yes: Yes = False,
+    as_json: AsJson = False,
 ) -> None:
     """Add tags to the images that are chosen."""
     selection = _Selection(client, project, query, ids)
-    selection.change(f"get {', '.join(names)}", ImageChange(add_tags=tuple(names)), yes=yes)
+    selection.change(
+        f"get {', '.join(names)}", ImageChange(add_tags=tuple(names)), yes=yes, as_json=as_json
+    )
 
 
 @app.command()
@@ -144,10 +148,13 @@ def untag(
     query: ImageQuery,
     ids: Ids = None,
     yes: Yes = False,
+    as_json: AsJson = False,
 ) -> None:
     """Remove tags from the images that are chosen."""
     selection = _Selection(client, project, query, ids)
-    selection.change(f"lose {', '.join(names)}", ImageChange(remove_tags=tuple(names)), yes=yes)
+    selection.change(
+        f"lose {', '.join(names)}", ImageChange(remove_tags=tuple(names)), yes=yes, as_json=as_json
+    )
 
 
 @app.command("state")
@@ -160,10 +167,11 @@ def set_state(
     query: ImageQuery,
     ids: Ids = None,
     yes: Yes = False,
+    as_json: AsJson = False,
 ) -> None:
     """Move the images that are chosen to another state."""
     selection = _Selection(client, project, query, ids)
-    selection.change(f"move to {new_state}", ImageChange(state=new_state), yes=yes)
+    selection.change(f"move to {new_state}", ImageChange(state=new_state), yes=yes, as_json=as_json)
 
 
 @app.command("set")
@@ -176,10 +184,13 @@ def set_split(
     query: ImageQuery,
     ids: Ids = None,
     yes: Yes = False,
+    as_json: AsJson = False,
 ) -> None:
     """Move the images that are chosen to another set: train, test or val."""
     selection = _Selection(client, project, query, ids)
-    selection.change(f"move to the set {new_set}", ImageChange(split=new_set), yes=yes)
+    selection.change(
+        f"move to the set {new_set}", ImageChange(split=new_set), yes=yes, as_json=as_json
+    )
 
 
 @app.command()
@@ -191,11 +202,13 @@ def delete(
     query: ImageQuery,
     ids: Ids = None,
     yes: Yes = False,
+    as_json: AsJson = False,
 ) -> None:
     """Delete the images that are chosen for good; the state trash is a softer way."""
     selection = _Selection(client, project, query, ids)
     chosen = selection.confirmed("are deleted for good", yes=yes)
-    _report(client.send(calls.delete_images(selection.project.id, chosen)), "Deleted")
+    outcome = client.send(calls.delete_images(selection.project.id, chosen))
+    _report(outcome, "Deleted", as_json=as_json)
 
 
 @app.command("history")
@@ -211,7 +224,8 @@ def history(
     """Show the versions of an image's annotations, or restore one."""
     if restore is not None:
         image = client.send(annotation_calls.restore_annotations(image_id, restore))
-        stdout.print(f"Version {restore} is version {image.annotation_version} now.")
+        said = f"Version {restore} is version {image.annotation_version} now."
+        tell(image, said, as_json=as_json)
         return
     found = client.send(annotation_calls.annotation_history(image_id, limit=1000))
     show(found.items, _VERSION_COLUMNS, as_json=as_json)
@@ -230,11 +244,11 @@ class _Selection:
         self._query = query
         self._ids = ids
 
-    def change(self, what: str, change: ImageChange, *, yes: bool) -> None:
+    def change(self, what: str, change: ImageChange, *, yes: bool, as_json: bool) -> None:
         """Change them, if the user agrees."""
         chosen = self.confirmed(what, yes=yes)
         outcome = self._client.send(calls.change_images(self.project.id, chosen, change))
-        _report(outcome, "Changed")
+        _report(outcome, "Changed", as_json=as_json)
 
     def confirmed(self, what: str, *, yes: bool) -> Chosen:
         """The images, after the user was asked about a number that he could not know."""
@@ -250,9 +264,10 @@ def _number_of(detections: Detections) -> Callable[[ImageDetails], int]:
     return lambda _: len(detections)
 
 
-def _report(outcome: BulkOutcome, done: str) -> None:
-    stdout.print(f"{done} {outcome.changed} images.", highlight=False)
+def _report(outcome: BulkOutcome, done: str, *, as_json: bool) -> None:
+    said = f"{done} {outcome.changed} images."
     if outcome.unchanged:
-        stdout.print(f"{outcome.unchanged} were so already.", highlight=False)
+        said += f"\n{outcome.unchanged} were so already."
+    tell(outcome, said, as_json=as_json)
     if outcome.missing:
         raise InputError(f"There is no image {', '.join(outcome.missing)}.")

@@ -12,6 +12,7 @@ from edgeloop.cli.finding import find_model, find_node, find_training
 from edgeloop.cli.following import follow, state_of
 from edgeloop.cli.options import find_project
 from edgeloop.cli.tables import AsJson, show, show_json, show_one
+from edgeloop.cli.telling import tell
 from edgeloop.client import LoopClient
 from edgeloop.client.calls import trainings as calls
 from edgeloop.client.calls.records import ProjectRecord, TrainingRecord, WaitingRecord
@@ -133,26 +134,28 @@ def show_training(
 
 @app.command()
 @connected
-def stop(client: LoopClient, project: Project, number: Number) -> None:
+def stop(client: LoopClient, project: Project, number: Number, as_json: AsJson = False) -> None:
     """End a training early and keep its model."""
     training = find_training(client, find_project(client, project), number)
-    _tell(client.send(calls.stop_training(training.id)))
+    _tell(client.send(calls.stop_training(training.id)), as_json=as_json)
 
 
 @app.command()
 @connected
-def abort(client: LoopClient, project: Project, number: Number) -> None:
+def abort(client: LoopClient, project: Project, number: Number, as_json: AsJson = False) -> None:
     """End a training and discard what it made; asked twice, whatever its trainer does."""
     training = find_training(client, find_project(client, project), number)
-    _tell(client.send(calls.abort_training(training.id)))
+    _tell(client.send(calls.abort_training(training.id)), as_json=as_json)
 
 
 @app.command("continue")
 @connected
-def take_back(client: LoopClient, project: Project, number: Number) -> None:
+def take_back(
+    client: LoopClient, project: Project, number: Number, as_json: AsJson = False
+) -> None:
     """Take back that a training shall stop or abort, if its trainer does not know yet."""
     training = find_training(client, find_project(client, project), number)
-    _tell(client.send(calls.take_back_wish(training.id)))
+    _tell(client.send(calls.take_back_wish(training.id)), as_json=as_json)
 
 
 @app.command()
@@ -231,8 +234,8 @@ def _parameter(text: str) -> tuple[str, Any]:
         return name, value
 
 
-def _tell(training: TrainingRecord) -> None:
-    stdout.print(f"Training {training.number} is {state_of(training)}.", highlight=False)
+def _tell(training: TrainingRecord, *, as_json: bool) -> None:
+    tell(training, f"Training {training.number} is {state_of(training)}.", as_json=as_json)
 
 
 def _percent(progress: float | None) -> str | None:
