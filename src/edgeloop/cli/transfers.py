@@ -10,14 +10,16 @@ from typing import Annotated
 import typer
 
 from edgeloop import durable
-from edgeloop.cli.console import progress_bar, stdout
+from edgeloop.cli.console import progress_bar, stderr, stdout
 from edgeloop.cli.options import find_project
+from edgeloop.cli.tables import AsJson
+from edgeloop.cli.telling import tell
 from edgeloop.client import LoopClient
 from edgeloop.client.calls.image_queries import ImageQuery
 from edgeloop.client.calls.image_records import ImageDetails, UploadReceipt
 from edgeloop.client.calls.images import Sort, image_content, image_count, images, upload_receipts
 from edgeloop.client.calls.records import ProjectRecord
-from edgeloop.errors import InputError
+from edgeloop.errors import EdgeloopError, InputError
 from edgeloop.types import ImageMetadata, ImageState, Split
 
 Project = Annotated[str, typer.Argument(metavar="ORG/PROJECT")]
@@ -39,6 +41,7 @@ def upload(
     split: Annotated[Split | None, typer.Option("--set", help="The set that all are in.")] = None,
     source: Annotated[str, typer.Option(help="Where they are from.")] = "upload",
     camera: Annotated[str, typer.Option(help="The camera that made them.")] = "",
+    as_json: AsJson = False,
 ) -> None:
     """Upload JPEGs. It may be repeated: what the loop has already is not stored twice."""
     record = find_project(client, project)
@@ -52,15 +55,24 @@ def upload(
         camera_id=camera,
     )
     receipts: list[UploadReceipt] = []
-    with progress_bar() as bar:
-        sending = bar.add_task("uploading", total=len(files))
-        for batch in _batches(files):
-            receipts += _send(client, record, batch, pattern)
-            bar.advance(sending, len(batch))
+    try:
+        with progress_bar() as bar:
+            sending = bar.add_task("uploading", total=len(files))
+            for batch in _batches(files):
+                receipts += _send(client, record, batch, pattern)
+                bar.advance(sending, len(batch))
+    except EdgeloopError:
+        stderr.print(f"{len(receipts)} of {len(files)} images are in {project}.", highlight=False)
+        raise
     known = sum(receipt.repeated for receipt in receipts)
-    stdout.print(f"Uploaded {len(receipts) - known} images to {project}.", highlight=False)
+    said = f"Uploaded {len(receipts) - known} images to {project}."
     if known:
-        stdout.print(f"{known} were there already and stay as they are.", highlight=False)
+        said += f"\n{known} were there already and stay as they are."
+    made = [
+        {"file": str(file), **receipt.model_dump(mode="json")}
+        for file, receipt in zip(files, receipts, strict=True)
+    ]
+    tell(made, said, as_json=as_json)
 
 
 def download(

@@ -173,9 +173,19 @@ def _upload_parts(pairs: Iterable[tuple[ImageMetadata, bytes | Path]]) -> list[F
     parts: list[FilePart] = []
     for number, (metadata, image) in enumerate(pairs):
         document = json.dumps(image_metadata_to_json(metadata)).encode()
-        parts.append(FilePart(f"image_{number}.json", document, "text/plain; charset=utf-8"))
-        parts.append(FilePart(f"image_{number}.jpg", image, "image/jpeg"))
+        name = _part_name(number, image)
+        stem = name[: name.rfind(".")] if "." in name else name
+        parts.append(FilePart(f"{stem}.json", document, "text/plain; charset=utf-8"))
+        parts.append(FilePart(name, image, "image/jpeg"))
     return parts
+
+
+def _part_name(number: int, image: bytes | Path) -> str:
+    """A file's own, so that a refusal names it."""
+    if isinstance(image, bytes):
+        return f"image_{number}.jpg"
+    name = str(image).encode(errors="replace").decode()
+    return f"{name}.jpg" if name.lower().endswith(".json") else name  # JSON would be metadata
 
 
 def _receipts(answer: httpx.Response) -> list[UploadReceipt]:
