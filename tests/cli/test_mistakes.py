@@ -75,6 +75,46 @@ def test_a_setting_of_the_wrong_kind_is_named() -> None:
     assert_says(edgeloop("detector", "--min-uncertain-threshold", "2"), "min_uncertain_threshold")
 
 
+def test_a_path_that_cannot_be_used_is_named(project: ClientSettings, tmp_path: Path) -> None:
+    edgeloop("import", "voc", dataset(tmp_path / "data"), "--project", "o/p", settings=project)
+    file = tmp_path / "m.bin"
+    file.write_bytes(b"")
+    for target, said in (
+        (file, "Not a directory"),
+        (Path("/proc/foo"), "No such file or directory"),
+    ):
+        ended = edgeloop("image", "download", "o/p", target, settings=project)
+        assert_says(ended, f"{target} cannot be used ({said}): name another path")
+
+
+def test_a_model_is_not_written_where_a_folder_stands(
+    project: ClientSettings, tmp_path: Path
+) -> None:
+    (tmp_path / "model.onnx").write_bytes(b"weights")
+    edgeloop("model", "upload", "o/p", "onnx", tmp_path / "model.onnx", settings=project)
+    for target in (tmp_path, tmp_path / "model.onnx" / "x.zip"):
+        download = ("model", "download", "o/p", "0.0", "onnx", "--output", target)
+        assert_says(edgeloop(*download, settings=project), "cannot be used")
+
+
+def test_a_token_cannot_last_for_ages() -> None:
+    ended = edgeloop("token", "create", "x", "--scope", "viewer", "--expires-in-days", "1e12")
+    assert_says(ended, "36500")
+
+
+def test_a_file_that_the_loop_refuses_is_named_with_how_many_came_before_it(
+    project: ClientSettings, tmp_path: Path
+) -> None:
+    for seed in range(21):
+        (tmp_path / f"{seed:02}.jpg").write_bytes(jpeg(seed=seed))
+    culprit = tmp_path / "mixed [new] \u00fc%.jpg"
+    culprit.write_bytes(b"\x89PNG")
+    ended = edgeloop("image", "upload", "o/p", tmp_path, settings=project)
+    assert_says(ended, f"{culprit}: Not a JPEG")
+    assert "20 of 22 images are in o/p." in ended.stderr
+    assert len(images_of(project)) == 20
+
+
 def test_a_project_without_organization_is_explained(project: ClientSettings) -> None:
     ended = edgeloop("project", "create", "parts", "--category", "x", settings=project)
     assert_says(ended, "write ORG/PROJECT")

@@ -2,11 +2,12 @@
 
 import logging
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from edgeloop import EdgeloopError, __version__
+from edgeloop import EdgeloopError, __version__, durable
 from edgeloop.cli import (
     demo,
     deploying,
@@ -76,6 +77,21 @@ def main() -> None:
     except EdgeloopError as error:
         complain(str(error))
         sys.exit(2)
-    except Exception:
+    except Exception as error:
+        if isinstance(error, OSError) and (sentence := _about_a_file(error)):
+            log.debug("This was asked of the operating system:", exc_info=True)
+            complain(sentence)
+            sys.exit(2)
         log.exception("edgeloop has a bug: please report it with the lines above.")
         sys.exit(1)
+
+
+def _about_a_file(error: OSError) -> str:
+    """What the operating system refuses, if it says of which file."""
+    name = error.filename2 or error.filename
+    if not isinstance(name, str) or not error.strerror:
+        return ""
+    path = Path(name)
+    if path.name.startswith(durable.DRAFT_PREFIX):  # nobody has asked for that one
+        path = path.parent
+    return f"{path} cannot be used ({error.strerror}): name another path, or see to this one."

@@ -45,7 +45,7 @@ def create_token(
         str | None, typer.Option(metavar="ORG/PROJECT", help="It counts there alone.")
     ] = None,
     expires_in_days: Annotated[
-        float | None, typer.Option(min=0, help="It ends then; never without this.")
+        float | None, typer.Option(min=0, max=36500, help="It ends then; never without this.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
