@@ -16,6 +16,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from edgeloop.errors import ConfigError
+from edgeloop.heads import Bounds, bounded, bounds_here
 
 log = logging.getLogger(__name__)
 
@@ -43,16 +44,19 @@ async def serve(  # noqa: PLR0913 - all that a server is told
     tasks: Sequence[Task] = (),
     on_started: Callable[[int], None] | None = None,
     drain: Drain | None = None,
+    bounds: Bounds | None = None,
 ) -> None:
     """Serve ``app`` and run ``tasks`` until SIGINT or SIGTERM, or until one of the tasks ends.
 
     ``on_started`` is told the port (a free one where ``port`` is 0). A task that ends well ends
     all; what a task or the app's start-up raises is raised here. After the first signal the app
-    is served until ``drain`` is done; the second signal ends it at once. Raises ConfigError where
-    the port is taken.
+    is served until ``drain`` is done; the second signal ends it at once. Who only connects is kept
+    within ``bounds``: by default those of ``bounds_here``. Raises ConfigError where the port is
+    taken.
     """
     listener = _listen(host, port)
-    server = _Server(app, on_ready=lambda: _tell(on_started, listener))
+    bounds = bounds or bounds_here()
+    server = _Server(app, bounds, on_ready=lambda: _tell(on_started, listener))
     asked = asyncio.Event()
 
     async def end_when_asked() -> None:
@@ -125,7 +129,7 @@ def show_log() -> None:
 
 
 class _Server(uvicorn.Server):
-    def __init__(self, app: FastAPI, *, on_ready: Callable[[], None]) -> None:
+    def __init__(self, app: FastAPI, bounds: Bounds, *, on_ready: Callable[[], None]) -> None:
         super().__init__(
             uvicorn.Config(
                 app,
@@ -134,6 +138,7 @@ class _Server(uvicorn.Server):
                 access_log=False,
                 timeout_graceful_shutdown=GRACE_S,
                 timeout_keep_alive=KEEP_IDLE_S,
+                http=bounded(bounds),
                 ws="websockets-sansio",
             )
         )
