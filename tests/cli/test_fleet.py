@@ -1,8 +1,10 @@
 """``edgeloop node`` and ``edgeloop project``: what people see and programs read."""
 
 import pytest
+from typer.testing import CliRunner
 
 from cli.shop import Shop
+from edgeloop.cli.main import app
 from edgeloop.errors import Conflict, InputError, NotFound, Unprocessable
 
 
@@ -18,6 +20,12 @@ def test_nodes_are_listed_and_shown_by_their_names(store: Shop) -> None:
     assert store.json("node", "list", "--offline") == []
     assert store.json("node", "show", "press") == store.json("node", "show", "d1")
     assert "outbox_depth" in store.run("node", "show", "press")
+
+
+def test_a_kind_of_nodes_that_there_is_not_is_refused() -> None:
+    ended = CliRunner().invoke(app, ["node", "list", "--kind", "fridge"])
+    assert ended.exit_code == 2
+    assert "'fridge' is not one of" in ended.stderr
 
 
 def test_a_node_without_a_socket_cannot_be_restarted_nor_forgotten_while_it_is_there(

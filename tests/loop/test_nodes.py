@@ -19,6 +19,7 @@ from edgeloop.protocol.routes import V1
 from edgeloop.types import DetectorStatus, OperationMode
 from fleets import PERSON, LoopInHand, loop_in_hand
 from loops import LOCAL, OpenLoop
+from zoo import RunStory, Zoo
 
 Story = Callable[[LoopInHand], Awaitable[None]]
 DETECTOR = DetectorStatus("d1", "press", "onnx", OperationMode.IDLE, uptime_s=7.0)
@@ -265,3 +266,11 @@ def test_a_report_that_says_nothing_sensible_is_shown_as_nothing(open_loop: Open
             assert (node["version"], node["model"], node["errors"]) == (None, None, {})
 
     asyncio.run(story())
+
+
+def test_a_kind_that_no_node_is_of_is_refused(run_in_zoo: RunStory) -> None:
+    async def story(zoo: Zoo) -> None:
+        assert (await zoo.person.get(f"{V1}/nodes?kind=detector")).json()["items"] == []
+        assert (await zoo.person.get(f"{V1}/nodes?kind=fridge")).status_code == 422
+
+    run_in_zoo(story)

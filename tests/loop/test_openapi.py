@@ -7,7 +7,12 @@ from typing import Any
 import jsonschema_rs
 import pytest
 
+from edgeloop.client.calls.records import TrainingRecord
 from edgeloop.loop import LoopSettings, create_app
+from edgeloop.loop.services.conversions import ConversionState
+from edgeloop.loop.services.nodes import ANNOTATOR, DETECTOR, TRAINER
+from edgeloop.loop.services.trainings import TrainingState, Wish
+from edgeloop.types import TrainerState
 
 DESCRIPTION: dict[str, Any] = create_app(LoopSettings(data_folder=Path())).openapi()
 OPERATIONS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -81,6 +86,34 @@ def test_a_route_answers_something_that_is_described(route: str) -> None:
     done = [code for code in operation["responses"] if code[0] == "2"]
     assert done
     assert all(code == "204" or operation["responses"][code]["content"] for code in done)
+
+
+@pytest.mark.parametrize(
+    ("record", "field", "values"),
+    [
+        ("TrainingRecord", "state", [*TrainingState]),
+        ("TrainingRecord", "wish", [*Wish]),
+        ("ConversionRecord", "state", [*ConversionState]),
+        ("NodeRecord", "kind", [DETECTOR, TRAINER, ANNOTATOR]),
+    ],
+)
+def test_words_of_which_there_are_few_are_listed_as_the_loop_uses_them(
+    record: str, field: str, values: list[str]
+) -> None:
+    described = DESCRIPTION["components"]["schemas"][record]["properties"][field]
+    (one, *_) = described.get("anyOf", [described])
+    assert one["enum"] == values
+
+
+def test_the_states_of_trainers_are_listed_and_others_are_possible() -> None:
+    schemas = DESCRIPTION["components"]["schemas"]
+    described = schemas["TrainingRecord"]["properties"]["trainer_state"]["anyOf"]
+    kinds = [{"$ref": "#/components/schemas/TrainerState"}, {"type": "string"}, {"type": "null"}]
+    assert described == kinds
+    assert schemas["TrainerState"]["enum"] == [*TrainerState]
+    (shown,) = bodies("GET /api/v1/trainings/{training_id}")
+    told = TrainingRecord.read({**shown["example"], "trainer_state": "waiting_for_slot"})
+    assert told.trainer_state == "waiting_for_slot"
 
 
 def test_operations_have_names_of_their_own() -> None:

@@ -14,6 +14,7 @@ from edgeloop.cli.tables import AsJson, show, show_one
 from edgeloop.client import LoopClient
 from edgeloop.client.calls import nodes as calls
 from edgeloop.client.calls.records import NodeRecord
+from edgeloop.types import NodeKind
 
 app = typer.Typer(help="The nodes of a loop.", no_args_is_help=True)
 Node = Annotated[str, typer.Argument(metavar="NODE", help="The node's name, or its id.")]
@@ -36,7 +37,7 @@ _COLUMNS: Mapping[str, Callable[[NodeRecord], Any]] = {
 @connected
 def list_nodes(
     client: LoopClient,
-    kind: Annotated[str | None, typer.Option(help="detector, trainer, annotator.")] = None,
+    kind: Annotated[NodeKind | None, typer.Option(help="Only these.")] = None,
     project: Annotated[
         str | None, typer.Option(metavar="ORG/PROJECT", help="Works for this project.")
     ] = None,

@@ -3,6 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Literal
+
+NodeKind = Literal["detector", "trainer", "annotator"]
+"""The nodes that report to a loop."""
 
 
 class TrainerState(StrEnum):

@@ -9,7 +9,7 @@ from edgeloop.client.calls.page import Page, page_parser, paging
 from edgeloop.client.calls.records import NodeRecord, SvgRecord
 from edgeloop.protocol import routes
 from edgeloop.protocol.payloads.nodes import detector_status_to_json
-from edgeloop.types import DetectorStatus
+from edgeloop.types import DetectorStatus, NodeKind
 
 
 def report_detector(organization: str, project: str, status: DetectorStatus) -> Call[None]:
@@ -20,7 +20,7 @@ def report_detector(organization: str, project: str, status: DetectorStatus) -> 
 
 def nodes(
     *,
-    kind: str | None = None,
+    kind: NodeKind | None = None,
     project_id: str | None = None,
     online: bool | None = None,
     after: str | None = None,

@@ -1,9 +1,14 @@
 """What the loop tells people and programs of its resources."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from edgeloop.protocol.payloads.categories import CategoryPayload
 from edgeloop.protocol.payloads.parsing import Moment, Payload, Text, Uuid, shown
+from edgeloop.types import NodeKind, TrainerState
+
+TrainingState = Literal["queued", "running", "finished", "failed", "stopped", "aborted"]
+Wish = Literal["stop", "abort"]
+ConversionState = Literal["waiting", "leased", "failed"]
 
 _CATEGORY = "3e0f6c2a-7d0b-4b7e-8f43-0b9a2f3d5c61"
 
@@ -28,16 +33,16 @@ class ProjectRecord(Payload):
 
 
 class TrainingRecord(Payload):
-    """A training; ``state`` is queued, running, finished, failed, stopped or aborted.
+    """A training; it is ``lost`` while the trainer that runs it is away.
 
-    It is ``lost`` while the trainer that runs it is away. ``wish`` is what was asked of it: stop or
-    abort.
+    ``trainer_state`` is what the trainer says of itself: published trainers may know words of their
+    own. ``wish`` is what was asked of the training.
     """
 
     id: Uuid
     project_id: Uuid
     number: Annotated[int, shown(3)]
-    state: Annotated[str, shown("running")]
+    state: Annotated[TrainingState, shown("running")]
     variant: Annotated[str, shown("small")]
     model_format: Text = ""
     base_model_id: Uuid | None
@@ -45,9 +50,9 @@ class TrainingRecord(Payload):
     wanted_trainer_id: Uuid | None = None
     trainer_id: Uuid | None
     trainer_name: Annotated[str, shown("workstation")]
-    trainer_state: Annotated[str | None, shown("running")]
+    trainer_state: Annotated[TrainerState | str | None, shown("running")]
     lost: bool = False
-    wish: str | None = None
+    wish: Wish | None = None
     progress: Annotated[float | None, shown(0.42)]
     errors: Annotated[dict[str, str], shown({"upload_model": "The loop does not answer."})]
     train_images: Annotated[int | None, shown(330)]
@@ -163,7 +168,7 @@ class DeploymentRecord(Payload):
 
 
 class ConversionRecord(Payload):
-    """A format that a model lacks and its project wants; waiting, leased or failed.
+    """A format that a model lacks and its project wants.
 
     ``id`` is that of the last lease, None before the first.
     """
@@ -174,7 +179,7 @@ class ConversionRecord(Payload):
     version: Annotated[str, shown("3.0")]
     formats: Annotated[list[str], shown(["torch"])]
     target_format: Annotated[str, shown("onnx")]
-    state: Annotated[str, shown("failed")]
+    state: Annotated[ConversionState, shown("failed")]
     converter: Annotated[str, shown("converter-1")]
     attempts: Annotated[int, shown(1)]
     error: Annotated[str, shown("The operator grid_sample is not supported.")]
@@ -201,7 +206,7 @@ class NodeRecord(Payload):
     """
 
     id: Uuid
-    kind: Annotated[str, shown("detector")]
+    kind: Annotated[NodeKind, shown("detector")]
     name: Annotated[str, shown("cell-1")]
     organization: Annotated[str | None, shown("acme")]
     project: Annotated[str | None, shown("cups")]

@@ -16,7 +16,7 @@ from edgeloop.loop.services.nodes import KnownNode, NodeFilter
 from edgeloop.protocol.payloads.nodes import DetectorStatusPayload
 from edgeloop.protocol.payloads.parsing import Payload, Uuid, shown
 from edgeloop.protocol.routes import API, V1
-from edgeloop.types import UserEvent
+from edgeloop.types import NodeKind, UserEvent
 
 router = APIRouter()
 clients = APIRouter()
@@ -52,7 +52,7 @@ class LeaveBody(Payload):
 async def list_all(  # noqa: PLR0913 - the query's parameters
     asking: Asking,
     *,
-    kind: str | None = None,
+    kind: NodeKind | None = None,
     project_id: str | None = None,
     online: bool | None = None,
     limit: Limit = 100,

@@ -12,7 +12,6 @@ _SHOWN: Mapping[str, Any] = {
     "frame_id": "cell-1-000042",
     "ids": f"{_UUID},b7d0b5c2-3a52-4b0f-8a37-52c7f0a6d2e4",
     "if-match": '"3"',
-    "kind": "detector",
     "max_confidence": 0.6,
     "min_confidence": 0.3,
     "model_format": "onnx",

@@ -14,6 +14,7 @@ from edgeloop.loop.services import access, projects
 from edgeloop.loop.services.access import Right
 from edgeloop.loop.services.presence import Report
 from edgeloop.loop.services.workspace import Caller, Workspace
+from edgeloop.types import NodeKind
 
 RUNNING = "running"
 """The state of a training that a trainer has: its own module builds on this one."""
@@ -69,7 +70,7 @@ class KnownNode:
 class NodeFilter:
     """Which nodes are meant; None: no matter which."""
 
-    kind: str | None = None
+    kind: NodeKind | None = None
     project_id: str | None = None
     is_online: bool | None = None
 
