@@ -289,3 +289,12 @@ def test_programs_read_an_image_whose_annotations_were_restored(shop: Shop) -> N
     image_id = shop.images()["a"]
     shop.client.send(annotate(image_id, Annotations(), version=0))
     assert shop.json("history", image_id, "--restore", "1")["annotation_version"] == 2
+
+
+def test_programs_read_which_file_became_which_image(shop: Shop, tmp_path: Path) -> None:
+    file = tmp_path / "1.jpg"
+    file.write_bytes(jpeg())
+    (receipt,) = shop.json("upload", "o/p", str(file))
+    assert (receipt["file"], receipt["repeated"]) == (str(file), False)
+    (again,) = shop.json("upload", "o/p", str(file))
+    assert (again["id"], again["repeated"]) == (receipt["id"], True)
