@@ -32,6 +32,8 @@ from edgeloop.stream.stores.saving import load_rows, save_rows
 from edgeloop.stream.stores.snapshot import Snapshot, SnapshotWriter, writing
 from edgeloop.stream.stores.transitions import Links, Transitions
 
+_ATTEMPTS = 3
+
 
 class RingStore(DataStore):
     """Rows of the layout of the first transition, kept in RAM or, with a folder, in its files.
@@ -90,7 +92,7 @@ class RingStore(DataStore):
         rows = self._rows
         if rows is None:
             return [], 0
-        columns, following = _read(rows, cursor, limit)
+        columns, following = self._read(rows, cursor, limit)
         return [rows.layout.item(columns, row) for row in range(len(columns[0]))], following
 
     def batch_since(self, cursor: int, *, limit: int | None = None) -> tuple[dict[str, Any], int]:
@@ -98,7 +100,7 @@ class RingStore(DataStore):
         rows = self._rows
         if rows is None:
             return {}, 0
-        columns, following = _read(rows, cursor, limit)
+        columns, following = self._read(rows, cursor, limit)
         return rows.layout.nest(columns), following
 
     def save(self, path: Path) -> None:
@@ -176,8 +178,7 @@ class RingStore(DataStore):
         """Read what ``_save_more`` added, of rows that are all there now."""
 
     def _admit(self, count: int, timeout_s: float | None = None) -> None:
-        if self._is_closed:
-            raise StreamClosed("The store is closed: nothing more can be inserted.")
+        self._check_open()
         if self._limiter and count:
             self._limiter.wait_to_insert(timeout_s)
 
@@ -193,6 +194,7 @@ class RingStore(DataStore):
             self._limiter.sampled(batch_size)
 
     def _put(self, item: Any) -> None:
+        self._check_open()  # it may have been closed while this waited for the lock
         if self._rows is None:
             layout = self._layout(layout_of(item))
             layout.values(item)  # a first transition that does not fit decides nothing
@@ -203,6 +205,7 @@ class RingStore(DataStore):
         self._moved(before, rows.ring.span)
 
     def _add(self, batch: Batch, arrival: Arrival | None) -> None:
+        self._check_open()
         if self._rows is None:
             if not isinstance(batch, Mapping) and not batch:
                 return
@@ -268,16 +271,28 @@ class RingStore(DataStore):
         if self._folder:
             write_layout(self._folder, self._purpose, layout)
 
+    def _read(self, rows: Transitions, cursor: int, limit: int | None) -> tuple[list[Array], int]:
+        """Whole columns of the rows from ``cursor`` on, and the next cursor."""
+        for _ in range(_ATTEMPTS):
+            if (found := _try_read(rows, cursor, limit)) is not None:
+                return found
+        while True:
+            with self._lock:  # rows fall out faster than they are gathered: the writer waits
+                if (found := _try_read(rows, cursor, limit)) is not None:
+                    return found
 
-def _read(rows: Transitions, cursor: int, limit: int | None) -> tuple[list[Array], int]:
-    """Whole columns of the rows from ``cursor`` on, and the next cursor."""
-    while True:
-        begin, end = rows.span
-        first = min(max(cursor, begin), end)
-        stop = end if limit is None else min(end, first + limit)
-        columns = rows.gather(np.arange(first, stop))
-        if rows.span[0] <= first:
-            return columns, stop
+    def _check_open(self) -> None:
+        if self._is_closed:
+            raise StreamClosed("The store is closed: nothing more can be inserted.")
+
+
+def _try_read(rows: Transitions, cursor: int, limit: int | None) -> tuple[list[Array], int] | None:
+    """As ``RingStore._read``, or None where rows were overwritten meanwhile."""
+    begin, end = rows.span
+    first = min(max(cursor, begin), end)
+    stop = end if limit is None else min(end, first + limit)
+    columns = rows.gather(np.arange(first, stop))
+    return (columns, stop) if rows.span[0] <= first else None
 
 
 def _not_of_a_store(reason: str) -> InputError:
