@@ -187,10 +187,12 @@ def _add_routes(app: FastAPI) -> None:
     own = (annotations, bulk, conversions, deployments, queue)
     fixed = (operations, *people, *own, *resources)
     app.include_router(images.files)
+    app.include_router(annotations.large)
     for resource in fixed:
         app.include_router(resource.router)
     for resource in resources:  # /api/{organization}/... would swallow the fixed paths
         app.include_router(resource.clients)
+    app.include_router(images.large)
     app.include_router(novelty.clients)
     app.include_router(standalone.clients)
 

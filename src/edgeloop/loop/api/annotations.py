@@ -12,7 +12,8 @@ from edgeloop.client.calls.image_records import (
     ImageDetails,
 )
 from edgeloop.errors import Unprocessable
-from edgeloop.loop.api.context import Asking
+from edgeloop.loop.api.admitting import admitting
+from edgeloop.loop.api.context import Asking, Context
 from edgeloop.loop.api.descriptions import image_json, joined, json_response, listed
 from edgeloop.loop.api.documented import answers, page_of
 from edgeloop.loop.api.failures import failure
@@ -28,6 +29,15 @@ from edgeloop.protocol.routes import V1
 from edgeloop.types import ImageState, Split
 
 router = APIRouter()
+
+
+async def _may_annotate(asking: Context, path: Mapping[str, str]) -> None:
+    async with asking.read() as workspace:
+        await images.by_id(workspace, path["image_id"], right=Right.ANNOTATE)
+
+
+large = APIRouter(route_class=admitting(_may_annotate))
+"""An image may have many and long outlines."""
 
 
 class ChangeBody(AnnotationsPayload):
@@ -70,7 +80,7 @@ async def get(asking: Asking, image_id: str) -> Response:
     return _tagged(image, joined(version, image.shapes.encode()))
 
 
-@router.put(f"{V1}/images/{{image_id}}/annotations", **answers(ImageDetails, errors=(409, 412)))
+@large.put(f"{V1}/images/{{image_id}}/annotations", **answers(ImageDetails, errors=(409, 412)))
 async def annotate(
     asking: Asking, image_id: str, body: ChangeBody, if_match: IfMatch = None
 ) -> Response:

@@ -1,5 +1,6 @@
 """Images: up from devices, down to trainers and people, with what is known of them."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Annotated, Any
 
@@ -8,7 +9,8 @@ from pydantic import Field
 
 from edgeloop.client.calls.image_records import ImageCount, ImageDetails, ImageFacets
 from edgeloop.errors import Unprocessable
-from edgeloop.loop.api.context import Asking
+from edgeloop.loop.api.admitting import admitting
+from edgeloop.loop.api.context import Asking, Context
 from edgeloop.loop.api.descriptions import client_image_json, image_json, json_response, listed
 from edgeloop.loop.api.documented import answers, page_of
 from edgeloop.loop.api.filters import FilterQuery, ListQuery
@@ -40,6 +42,17 @@ files = APIRouter(route_class=Straight)
 
 PROJECT = f"{API}/{{organization}}/projects/{{name}}"
 MAX_IDS = 1000
+
+
+async def _may_train(asking: Context, path: Mapping[str, str]) -> None:
+    async with asking.read() as workspace:
+        await projects.by_names(
+            workspace, path["organization"], name=path["name"], right=Right.TRAIN
+        )
+
+
+large = APIRouter(route_class=admitting(_may_train))
+"""What trainers send much of: registered as ``clients`` are."""
 
 
 class SightingBody(DetectionsPayload):
@@ -181,7 +194,7 @@ async def get_thumb(asking: Asking, organization: str, name: str, image_id: str)
     return _jpeg(await images.thumbnail(asking.parts.workspaces.storage, found))
 
 
-@clients.post(f"{PROJECT}/detections", **told(TakenImages))
+@large.post(f"{PROJECT}/detections", **told(TakenImages))
 async def put_detections(
     asking: Asking,
     organization: str,

@@ -11,15 +11,21 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from edgeloop.loop.api.failures import failure
-from edgeloop.protocol.routes import API, RESOURCES
+from edgeloop.protocol.routes import API, RESOURCES, V1
 
-MAX_BODY_BYTES = 32 * 1024 * 1024
-_STREAMED = ("/images", "/file")
-"""Ends of the paths whose routes read their body themselves, with a bound of their own."""
-_MODEL = re.compile(rf"{API}/(?!v1/)[^/]+/projects/[^/]+/(?:models/)?([^/]+)")
+MAX_BODY_BYTES = 1024 * 1024
+"""Nearly all JSON is parsed before anybody knows who sent it: this much takes no time."""
+MAX_LARGE_BODY_BYTES = 32 * 1024 * 1024
+_PROJECT = rf"{API}/(?!v1/)[^/]+/projects/[^/]+"
+_LARGE = re.compile(
+    rf"{_PROJECT}/(?:detections|images/novelty_scores)|{V1}/images/[^/]+/annotations"
+)
+"""Where JSON is large: such routes know who asks before they read it (see ``admitting``)."""
+_STREAMED = re.compile(rf"{_PROJECT}/(?:images|(?:trainings|models)/.+/file)")
+"""Where routes read their body themselves, with a bound of their own."""
+_MODEL = re.compile(rf"{_PROJECT}/(?:models/)?([^/]+)")
 """Where models come as files, by the name of their format: streamed, too."""
 _SMALL = 1 << 16
-_TOO_LARGE = f"The request has more than {MAX_BODY_BYTES} bytes: send less at once."
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +60,11 @@ class BoundedBodies:
             await self._app(scope, receive, send)
             return
         said = _said_bytes(scope)
-        max_bytes = MAX_BODY_BYTES if _is_bounded(scope["path"]) else None
+        max_bytes = _bound_of(scope["path"])
         body = _Body(receive, self._pace, self._clock, max_bytes=max_bytes, said_bytes=said)
         answer = _Lingering(body, send).send
         if max_bytes is not None and said is not None and said > max_bytes:
-            refusal = failure(413, detail=_TOO_LARGE, code="too_large")
+            refusal = failure(413, detail=_too_large(max_bytes), code="too_large")
             await refusal(scope, body.receive, answer)
         else:
             await self._app(scope, body.receive, answer)
@@ -71,8 +77,16 @@ class TooSlowError(HTTPException):
         super().__init__(408, detail)
 
 
-def _is_bounded(path: str) -> bool:
-    return path.startswith(API) and not (path.endswith(_STREAMED) or _is_model(path))
+def _bound_of(path: str) -> int | None:
+    """How many bytes a body may have; None where the route sees to that."""
+    if _LARGE.fullmatch(path):
+        return MAX_LARGE_BODY_BYTES
+    is_free = not path.startswith(API) or _STREAMED.fullmatch(path) or _is_model(path)
+    return None if is_free else MAX_BODY_BYTES
+
+
+def _too_large(max_bytes: int) -> str:
+    return f"The request has more than {max_bytes} bytes: send less at once."
 
 
 def _is_model(path: str) -> bool:
@@ -117,7 +131,7 @@ class _Body:
             return await self._receive()
         message = await self._next()
         if self._max_bytes is not None and self._received > self._max_bytes:
-            raise HTTPException(413, _TOO_LARGE)
+            raise HTTPException(413, _too_large(self._max_bytes))
         return message
 
     async def drop(self) -> None:

@@ -1,18 +1,29 @@
 """Novelty scores, as a script outside computes them from what a model saw."""
 
+from collections.abc import Mapping
 from typing import Annotated
 
 from fastapi import APIRouter, Body
 from pydantic import FiniteFloat
 
-from edgeloop.loop.api.context import Asking
+from edgeloop.loop.api.admitting import admitting
+from edgeloop.loop.api.context import Asking, Context
 from edgeloop.loop.api.published import TakenImages, told
 from edgeloop.loop.services import novelty, projects
 from edgeloop.loop.services.access import Right
 from edgeloop.protocol.routes import API
 
 _SCORES = {"6f1c0a4e-8f0b-4f0e-9a56-1d3f0a3c7b11": 0.21}
-clients = APIRouter()
+
+
+async def _may_annotate(asking: Context, path: Mapping[str, str]) -> None:
+    async with asking.read() as workspace:
+        await projects.by_names(
+            workspace, path["organization"], name=path["name"], right=Right.ANNOTATE
+        )
+
+
+clients = APIRouter(route_class=admitting(_may_annotate))
 """Routes below an organization: registered after all fixed paths."""
 
 
