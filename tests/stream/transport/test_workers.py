@@ -27,6 +27,21 @@ def test_one_job_too_many_is_refused() -> None:
     workers.close()
 
 
+def test_without_another_thread_a_job_is_refused_and_the_next_one_is_done(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def starve(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    workers = Workers(1)
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", starve)
+        with pytest.raises(Overloaded, match="new thread"):
+            workers.submit(int)
+    assert workers.submit(int, "1").result(WAIT_S) == 1
+    workers.close()
+
+
 def test_the_error_of_a_job_is_handed_over() -> None:
     workers = Workers(1)
     with pytest.raises(ValueError, match="nonsense"):

@@ -174,6 +174,21 @@ def test_a_port_that_is_taken_is_told(way: Way) -> None:
         way.serve(echo, url=server.url)
 
 
+def test_a_server_that_is_closed_while_calls_come_gives_its_port_back(way: Way) -> None:
+    server = way.serve(echo)
+    call = seal(Kind.CALL, encode(["echo", {"x": bytes(100_000)}]))
+    for _ in range(10):
+        with zmq.Context() as context, context.socket(zmq.DEALER) as caller:
+            caller.setsockopt(zmq.LINGER, 0)
+            caller.connect(server.url.replace("zmq", "tcp"))
+            for _ in range(1000):
+                caller.send_multipart([BADGE, call], copy=False)
+            caller.recv()
+            server.close()
+        server = way.serve(echo, url=server.url)
+    assert way.connect(server).call("echo", {"n": 1}) == {"n": 1}
+
+
 def test_a_server_that_was_never_started_can_be_closed() -> None:
     server = serve("zmq://127.0.0.1:0", echo)
     server.close()

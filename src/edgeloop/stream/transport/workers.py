@@ -26,7 +26,7 @@ class Workers:
         self._closed = False
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
-        """Begin a job; raises Overloaded where all threads are busy."""
+        """Begin a job; raises Overloaded where all threads are busy, or none can be started."""
         future: Future[T] = Future()
         with self._lock:
             if self._closed:
@@ -34,19 +34,26 @@ class Workers:
             if self._idle:
                 self._idle -= 1
             elif self._threads < self._most:
-                self._threads += 1
-                threading.Thread(target=self._work, name="worker", daemon=True).start()
+                self._begin_thread()
             else:
                 raise Overloaded(f"{self._most} calls are being answered already: call less often.")
             self._jobs.put((future, lambda: fn(*args, **kwargs)))
         return future
 
     def close(self) -> None:
-        """Let the threads end when they have nothing to do; waits for none."""
+        """Let the threads end when they have nothing to do; waits for none. Idempotent."""
         with self._lock:
-            self._closed = True
-            for _ in range(self._threads):
-                self._jobs.put(None)
+            if not self._closed:
+                self._closed = True
+                for _ in range(self._threads):
+                    self._jobs.put(None)
+
+    def _begin_thread(self) -> None:
+        try:
+            threading.Thread(target=self._work, name="worker", daemon=True).start()
+        except RuntimeError as error:  # no more threads: those that are here go on
+            raise Overloaded(f"The server cannot answer more at once ({error}).") from error
+        self._threads += 1
 
     def _work(self) -> None:
         while (job := self._jobs.get()) is not None:

@@ -110,12 +110,12 @@ class ZmqServer(Server):
             return
         self._closing.set()
         self._topics.close()
-        self._workers.close()
         if self._thread is None:
             self._end()
         else:
             self._awake()
             self._thread.join(_PATIENCE_S)
+        self._workers.close()  # last: the thread hands jobs to them
 
     def _seal(self, message: Encoded) -> bytes:
         check_size(message, self._limits.message_bytes)
@@ -125,16 +125,21 @@ class ZmqServer(Server):
         poller = zmq.Poller()
         poller.register(self._socket, zmq.POLLIN)
         poller.register(self._wake, zmq.POLLIN)
-        while not self._closing.is_set():
-            events = dict(poller.poll())
-            if self._wake in events:
-                os.eventfd_read(self._wake)
-            if self._socket in events:
-                self._receive()
-            while self._to_send:
-                self._send(*self._to_send.popleft())
-            self._tell()
-        self._end()
+        try:
+            while not self._closing.is_set():
+                self._turn(poller)
+        finally:
+            self._end()  # whatever happened: nobody else could use the port
+
+    def _turn(self, poller: Any) -> None:
+        events = dict(poller.poll())
+        if self._wake in events:
+            os.eventfd_read(self._wake)
+        if self._socket in events:
+            self._receive()
+        while self._to_send:
+            self._send(*self._to_send.popleft())
+        self._tell()
 
     def _end(self) -> None:
         self._socket.close(linger=0)
