@@ -39,6 +39,26 @@ def test_a_line_of_a_request_has_its_id_and_the_next_one_has_none() -> None:
     assert ReadableLines("%(message)s").format(record("x")) == "x"
 
 
+def test_nobody_writes_a_line_of_their_own_into_the_log() -> None:
+    forged = "x\n2026-11-26 00:00:00,000 INFO admin logged in\r\x1b[2Jy\x9bz\u2028ä"
+    line = ReadableLines("%(levelname)s %(message)s").format(record("Training %s", forged))
+    assert len(line.splitlines()) == 1
+    assert line == (
+        r"INFO Training x\n2026-11-26 00:00:00,000 INFO admin logged in\r\x1b[2Jy\x9bz\u2028ä"
+    )
+
+
+def test_a_readable_traceback_keeps_its_lines() -> None:
+    made = record("failed")
+    try:
+        raise ZeroDivisionError("by zero")
+    except ZeroDivisionError:
+        made.exc_info = sys.exc_info()
+    lines = ReadableLines("%(message)s").format(made).splitlines()
+    assert lines[:2] == ["failed", "Traceback (most recent call last):"]
+    assert lines[-1] == "ZeroDivisionError: by zero"
+
+
 def test_a_traceback_is_a_key_of_the_json_line() -> None:
     made = record("failed")
     try:

@@ -17,6 +17,7 @@ from fastapi import FastAPI
 
 from edgeloop.errors import ConfigError
 from edgeloop.heads import Bounds, bounded, bounds_here
+from edgeloop.logs import ReadableLines
 
 log = logging.getLogger(__name__)
 
@@ -123,7 +124,7 @@ def show_log() -> None:
     if logging.getLogger().handlers or ours.handlers:
         return
     handler = logging.StreamHandler()
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    handler.setFormatter(ReadableLines("%(asctime)s %(levelname)s %(message)s"))
     ours.addHandler(handler)
     ours.setLevel(logging.INFO)
 

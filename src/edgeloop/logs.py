@@ -12,6 +12,8 @@ from typing import Any
 
 FACTS = "facts"
 """``extra={FACTS: {...}}`` gives a line keys of its own in JSON."""
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+"""What would begin a new line, or speak to the terminal of who reads the log."""
 _WELL_FORMED = re.compile(r"[A-Za-z0-9._:+/=-]{1,128}")
 _request: ContextVar[str] = ContextVar("request", default="")
 
@@ -37,11 +39,14 @@ def request(id_: str) -> Iterator[None]:
 
 
 class ReadableLines(logging.Formatter):
-    """Lines for people; one of a request ends with its id."""
+    """Lines for people; one of a request ends with its id.
+
+    A message stays one line, whoever chose the words in it: control characters are escaped.
+    """
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
         """The line without a traceback."""
-        line = super().formatMessage(record)
+        line = _CONTROL.sub(_escaped, super().formatMessage(record))
         return f"{line} [{request_id()}]" if request_id() else line
 
 
@@ -63,3 +68,7 @@ class JsonLines(logging.Formatter):
         if record.exc_info:
             line["error"] = self.formatException(record.exc_info)
         return json.dumps(line, default=str)
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return found[0].encode("unicode_escape").decode("ascii")
