@@ -8,8 +8,10 @@ import httpx
 import pytest
 
 from edgeloop import durable
-from edgeloop.client import AsyncLoopClient, ClientSettings, LoopClient
+from edgeloop.client import AsyncLoopClient, Call, ClientSettings, LoopClient
 from edgeloop.errors import ConfigError
+
+MODEL = Call("GET", "/model", lambda answer: answer.content, login=False)
 
 
 @pytest.mark.parametrize("kind", [AsyncLoopClient, LoopClient])
@@ -33,7 +35,7 @@ def test_a_download_is_synced_to_the_disk_beside_the_event_loop(
     async def story() -> None:
         transport = httpx.MockTransport(lambda _request: httpx.Response(200, content=b"model"))
         async with AsyncLoopClient(ClientSettings(), transport=transport) as client:
-            await client.download("/model", tmp_path / "new" / "model.zip")
+            await client.download(MODEL, tmp_path / "new" / "model.zip")
 
     monkeypatch.setattr(durable, "publish", watched)
     asyncio.run(story())

@@ -32,6 +32,7 @@ from edgeloop.client.calls.images import (
     upload_images,
     upload_receipts,
 )
+from edgeloop.client.calls.novelty import put_novelty_scores
 from edgeloop.client.calls.projects import create_project
 from edgeloop.errors import Conflict, NotFound
 from edgeloop.loop import LoopSettings
@@ -112,6 +113,13 @@ def test_many_images_are_changed_and_deleted(send: Send, project: Any) -> None:
         send(delete_images(project.id, Chosen(None, query, expected=3)))
     assert send(delete_images(project.id, Chosen(None, query, expected=2))).changed == 2
     assert send(image_ids("o", "p")) == [ids[2]]
+
+
+def test_images_are_sorted_by_the_novelty_that_was_said_of_them(send: Send, project: Any) -> None:
+    a, b, c = send(image_ids("o", "p"))
+    assert send(put_novelty_scores("o", "p", {a: 0.2, b: 0.9, "unknown": 1.0})) == 2
+    found = send(images(project.id, sort="-novelty")).items
+    assert [(each.id, each.novelty) for each in found] == [(b, 0.9), (a, 0.2), (c, None)]
 
 
 def test_annotations_are_made_seen_and_restored(send: Send, project: Any) -> None:

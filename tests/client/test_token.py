@@ -1,4 +1,4 @@
-"""A client with a token shows it and does not log in."""
+"""A client with a token shows it, and logs neither in nor out."""
 
 import asyncio
 from collections.abc import Callable
@@ -40,16 +40,18 @@ class Server:
 
 
 def ask(kind: type[AsyncLoopClient] | type[LoopClient], server: Server) -> Any:
-    """Log in, then send a call that takes a login."""
+    """Log in and out, then send a call that takes a login."""
     transport = httpx.MockTransport(server)
     if kind is LoopClient:
         with LoopClient(SETTINGS, transport=transport) as client:
             client.log_in()
+            client.log_out()
             return client.send(projects())
 
     async def story() -> Any:
         async with AsyncLoopClient(SETTINGS, transport=transport) as client:
             await client.log_in()
+            await client.log_out()
             return await client.send(projects())
 
     return asyncio.run(story())

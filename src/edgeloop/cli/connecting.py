@@ -1,11 +1,13 @@
 """Flags that say which loop is meant and who asks, for all commands that talk to one."""
 
+import contextlib
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from edgeloop.cli.options import Loop, Password, Username, client_settings
-from edgeloop.client import LoopClient
+from edgeloop.client import ClientSettings, LoopClient
+from edgeloop.errors import EdgeloopError
 
 _FLAGS: Mapping[str, Any] = {"loop": Loop, "username": Username, "password": Password}
 
@@ -14,10 +16,22 @@ def connected(run: Callable[..., None]) -> Callable[..., None]:
     """A command with the flags of a connection; ``run`` gets the open one as ``client``."""
 
     def command(flags: Mapping[str, Any], **values: Any) -> None:
-        with LoopClient(client_settings(**flags)) as client:
+        with connection(client_settings(**flags)) as client:
             run(**values, client=client)
 
     return with_flags(command, run, replaced="client", flags=_FLAGS)
+
+
+@contextlib.contextmanager
+def connection(settings: ClientSettings) -> Iterator[LoopClient]:
+    """A client whose session, if it began one with a password, ends with the command."""
+    with LoopClient(settings) as client:
+        try:
+            yield client
+        finally:
+            if settings.login_name:
+                with contextlib.suppress(EdgeloopError):  # what the command said counts
+                    client.log_out()
 
 
 def with_flags(

@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
+from edgeloop.cli.connecting import connection
 from edgeloop.cli.console import progress_bar, stderr, stdout
 from edgeloop.cli.options import Loop, Password, Username, client_settings, find_project
-from edgeloop.client import LoopClient
 from edgeloop.client.calls.images import image_ids
 from edgeloop.client.importing import ImportWish, check_files, import_files
 from edgeloop.formats import LabelledFolder, read_voc
@@ -32,7 +32,7 @@ def voc(
     """Import a Pascal VOC folder; its images become complete with their boxes."""
     dataset = read_voc(folder)
     wish = ImportWish(tags=tuple(tag or ()), source=folder.resolve().name)
-    with LoopClient(client_settings(loop, username, password)) as client:
+    with connection(client_settings(loop, username, password)) as client:
         record = find_project(client, project)
         with progress_bar() as bar:
             checking = bar.add_task("checking", total=len(dataset.images))

@@ -1,6 +1,5 @@
 """``edgeloop model``: list, compare, promote, comment, retire; files up and down."""
 
-import asyncio
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,7 +11,7 @@ from edgeloop.cli.console import stderr, stdout
 from edgeloop.cli.finding import find_model
 from edgeloop.cli.options import find_project
 from edgeloop.cli.tables import AsJson, show, show_json, show_one
-from edgeloop.client import AsyncLoopClient, LoopClient
+from edgeloop.client import LoopClient
 from edgeloop.client.calls import conversions
 from edgeloop.client.calls import models as calls
 from edgeloop.client.calls.records import (
@@ -22,7 +21,6 @@ from edgeloop.client.calls.records import (
     ModelRecord,
 )
 from edgeloop.errors import InputError, NotFound
-from edgeloop.protocol import routes
 
 app = typer.Typer(help="The models of a project.", no_args_is_help=True)
 Project = Annotated[str, typer.Argument(metavar="ORG/PROJECT")]
@@ -200,8 +198,9 @@ def download(
         has = ", ".join(model.formats)
         raise NotFound(f"{project} {model.version} has no format {model_format}, but {has}.")
     target = output or Path(f"{record.name}_{model.version}_{model_format}.zip")
-    path = routes.model_file(record.organization, record.name, model.id, model_format)
-    asyncio.run(_download(client, path, target))
+    call = calls.model_file(record.organization, record.name, model.id, model_format)
+    with stderr.status("downloading"):
+        client.download(call, target)
     stdout.print(f"Wrote {target}.", highlight=False)
 
 
@@ -229,13 +228,6 @@ def upload(
         )
         model = client.send(calls.model(client.send(call)))
     stdout.print(f"{project} {model.version} has {', '.join(model.formats)}.", highlight=False)
-
-
-async def _download(client: LoopClient, path: str, target: Path) -> None:
-    async with AsyncLoopClient(client.settings) as downloading:
-        await downloading.log_in()
-        with stderr.status("downloading"):
-            await downloading.download(path, target)
 
 
 def _compared(

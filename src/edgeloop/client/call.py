@@ -40,13 +40,18 @@ class Call(Generic[T_co]):
 
 def result_of(call: Call[T], response: httpx.Response) -> T:
     """The parsed answer; raises the EdgeloopError that a refusal stands for."""
-    if not response.is_success:
-        raise refusal(response)
+    check(response)
     try:
         return call.parse(response)
     except (ValueError, KeyError, TypeError) as error:
         message = f"The loop's answer to {call.method} {call.path} is not understood ({error})."
         raise LoopRejected(message) from error
+
+
+def check(response: httpx.Response) -> None:
+    """Raises the EdgeloopError that a refusal stands for."""
+    if not response.is_success:
+        raise refusal(response)
 
 
 def refusal(response: httpx.Response) -> Exception:

@@ -13,13 +13,14 @@ from typing import Any, Self, TypeVar
 import httpx
 
 from edgeloop import durable
-from edgeloop.client.call import Call, nothing, refusal, result_of
+from edgeloop.client.call import Call, check, nothing, result_of
 from edgeloop.client.settings import ClientSettings
 from edgeloop.errors import ConfigError, LoopUnreachable, Unauthenticated
 from edgeloop.protocol import routes
 
 T = TypeVar("T")
-_DOWNLOAD_TIMEOUT = httpx.Timeout(60.0, read=120.0)
+_CHUNK_BYTES = 1 << 20
+_LOGOUT = Call("POST", routes.LOGOUT, nothing, login=False, timeout_s=5.0)
 
 
 class AsyncLoopClient:
@@ -63,42 +64,58 @@ class AsyncLoopClient:
         with _asked_by(self.settings):
             result_of(call, await self._exchange(call))
 
+    async def log_out(self) -> None:
+        """End the session that this client has; it is no error if it has none."""
+        if self._http.cookies:
+            result_of(_LOGOUT, await self._exchange(_LOGOUT))
+            self._http.cookies.clear()
+
     async def send(self, call: Call[T]) -> T:
         """Send ``call`` and return its parsed answer; raises EdgeloopError."""
+        response = await self._answer_to(call)
+        with _asked_by(self.settings):
+            return result_of(call, response)
+
+    async def download(self, call: Call[bytes], target: Path) -> None:
+        """Store what ``call`` answers as the file ``target``, whole or not at all.
+
+        It is written as it comes, whatever its size. Raises EdgeloopError, OSError.
+        """
+        response = await self._answer_to(call, stream=True)
+        try:
+            with _network_errors(self.settings):
+                if response.is_success:
+                    await _store(response, target)
+                else:
+                    await response.aread()
+        finally:
+            await response.aclose()
+        with _asked_by(self.settings):
+            check(response)
+
+    async def _answer_to(self, call: Call[Any], *, stream: bool = False) -> httpx.Response:
+        """What the loop says to ``call``, with a login before it where that is needed."""
         if _token_header(self.settings):
-            with _asked_by(self.settings):
-                return result_of(call, await self._exchange(call))
+            return await self._exchange(call, stream=stream)
         if call.login and not self._http.cookies:
             await self._log_in_once(instead_of="")
         cookie = _cookie_of(self._http)
-        response = await self._exchange(call)
+        response = await self._exchange(call, stream=stream)
         if response.status_code == httpx.codes.UNAUTHORIZED and call.login:
+            await response.aclose()
             await self._log_in_once(instead_of=cookie)
-            response = await self._exchange(call)
-        return result_of(call, response)
-
-    async def download(self, path: str, target: Path) -> httpx.Headers:
-        """Store the body of a GET as the file ``target``, whole or not at all."""
-        with _network_errors(self.settings):
-            request = self._http.build_request("GET", path, timeout=_DOWNLOAD_TIMEOUT)
-            response = await self._http.send(request, stream=True)
-            try:
-                if not response.is_success:
-                    await response.aread()
-                    raise refusal(response)
-                await _store(response, target)
-            finally:
-                await response.aclose()
-        return response.headers
+            response = await self._exchange(call, stream=stream)
+        return response
 
     async def _log_in_once(self, *, instead_of: str) -> None:
         async with self._login_lock:
             if _cookie_of(self._http) in ("", instead_of):
                 await self.log_in()
 
-    async def _exchange(self, call: Call[T]) -> httpx.Response:
+    async def _exchange(self, call: Call[Any], *, stream: bool = False) -> httpx.Response:
         with _network_errors(self.settings), _open_parts(call) as options:
-            return await self._http.request(call.method, call.path, **options)
+            request = self._http.build_request(call.method, call.path, **options)
+            return await self._http.send(request, stream=stream)
 
 
 class LoopClient:
@@ -132,28 +149,60 @@ class LoopClient:
         with _asked_by(self.settings):
             result_of(call, self._exchange(call))
 
+    def log_out(self) -> None:
+        """End the session that this client has; it is no error if it has none."""
+        if self._http.cookies:
+            result_of(_LOGOUT, self._exchange(_LOGOUT))
+            self._http.cookies.clear()
+
     def send(self, call: Call[T]) -> T:
         """Send ``call`` and return its parsed answer; raises EdgeloopError."""
+        response = self._answer_to(call)
+        with _asked_by(self.settings):
+            return result_of(call, response)
+
+    def download(self, call: Call[bytes], target: Path) -> None:
+        """Store what ``call`` answers as the file ``target``, whole or not at all.
+
+        It is written as it comes, whatever its size. Raises EdgeloopError, OSError.
+        """
+        response = self._answer_to(call, stream=True)
+        try:
+            with _network_errors(self.settings):
+                if response.is_success:
+                    with durable.draft_of(target) as draft, draft.open("wb") as file:
+                        for chunk in response.iter_bytes(_CHUNK_BYTES):
+                            file.write(chunk)
+                else:
+                    response.read()
+        finally:
+            response.close()
+        with _asked_by(self.settings):
+            check(response)
+
+    def _answer_to(self, call: Call[Any], *, stream: bool = False) -> httpx.Response:
+        """What the loop says to ``call``, with a login before it where that is needed."""
         if _token_header(self.settings):
-            with _asked_by(self.settings):
-                return result_of(call, self._exchange(call))
+            return self._exchange(call, stream=stream)
         if call.login and not self._http.cookies:
             self._log_in_once(instead_of="")
         cookie = _cookie_of(self._http)
-        response = self._exchange(call)
+        response = self._exchange(call, stream=stream)
         if response.status_code == httpx.codes.UNAUTHORIZED and call.login:
+            response.close()
             self._log_in_once(instead_of=cookie)
-            response = self._exchange(call)
-        return result_of(call, response)
+            response = self._exchange(call, stream=stream)
+        return response
 
     def _log_in_once(self, *, instead_of: str) -> None:
         with self._login_lock:
             if _cookie_of(self._http) in ("", instead_of):
                 self.log_in()
 
-    def _exchange(self, call: Call[T]) -> httpx.Response:
+    def _exchange(self, call: Call[Any], *, stream: bool = False) -> httpx.Response:
         with _network_errors(self.settings), _open_parts(call) as options:
-            return self._http.request(call.method, call.path, **options)
+            request = self._http.build_request(call.method, call.path, **options)
+            return self._http.send(request, stream=stream)
 
 
 def _client_options(settings: ClientSettings) -> dict[str, Any]:
@@ -244,7 +293,7 @@ async def _store(response: httpx.Response, target: Path) -> None:
         with durable.storage_errors(target):
             target.parent.mkdir(parents=True, exist_ok=True)
             with draft.open("wb") as file:
-                async for chunk in response.aiter_bytes(1 << 20):
+                async for chunk in response.aiter_bytes(_CHUNK_BYTES):
                     await asyncio.to_thread(file.write, chunk)
             await asyncio.to_thread(durable.publish, draft, target)  # a sync may take seconds
     finally:

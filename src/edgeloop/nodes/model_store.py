@@ -14,8 +14,8 @@ from pathlib import Path
 
 from edgeloop import durable
 from edgeloop.client import AsyncLoopClient
+from edgeloop.client.calls.models import model_file
 from edgeloop.errors import InputError, ModelLoadFailed
-from edgeloop.protocol import routes
 from edgeloop.protocol.payloads.models import read_model_information
 from edgeloop.types import LocalModel
 
@@ -66,9 +66,9 @@ class ModelStore:
         folder = self._folder / _folder_name(model_id, model_format)
         if not (folder / MODEL_JSON).is_file():
             archive = self._folder / f"{durable.DRAFT_PREFIX}{uuid.uuid4().hex}.zip"
-            path = routes.model_file(organization, project, model_id, model_format)
+            call = model_file(organization, project, model_id, model_format)
             try:
-                await client.download(path, archive)
+                await client.download(call, archive)
                 await asyncio.to_thread(self._unpack, archive, folder, model_id)
             finally:
                 durable.remove(archive)

@@ -94,6 +94,12 @@ def comparison(
     return Call("GET", path, lambda a: ComparisonRecord.read(a.json()), timeout_s=300)
 
 
+def model_file(organization: str, project: str, model_id: str, model_format: str) -> Call[bytes]:
+    """A model in one format, as a zip; best stored by a client's ``download``."""
+    path = routes.model_file(organization, project, model_id, model_format)
+    return Call("GET", path, lambda answer: answer.content, timeout_s=120)
+
+
 def upload_model(
     organization: str,
     project: str,
