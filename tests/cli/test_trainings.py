@@ -1,6 +1,8 @@
 """``edgeloop training``: what people see and programs read."""
 
 import asyncio
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +15,7 @@ from cli.shop import Shop
 from edgeloop.cli import following
 from edgeloop.cli.following import follow, spark
 from edgeloop.client.calls import trainings
+from edgeloop.client.settings import child_environment
 from edgeloop.errors import Conflict, InputError, NotFound, TrainingFailed
 from edgeloop.protocol import events, routes
 from sockets import Node, connected
@@ -24,7 +27,8 @@ BUSY = {**IDLE, "state": "running", "context": {"organization": "o", "project": 
 def test_a_training_is_queued_with_what_was_said(store: Shop, tmp_path: Path) -> None:
     model_id = store.publish(tmp_path)
     said = store.run("training", "start", "o/p", "-p", "epochs=3", "-p", "mode=fast")
-    assert "Training 2 of o/p waits" in said
+    assert "Training 2 of o/p is queued. No trainer is online." in said
+    assert "No trainer is online." in store.run("training", "show", "o/p", "2")
     flags = ("--variant", "s", "--format", "onnx", "--base", "1.0")
     begun = store.json("training", "start", "o/p", *flags)
     assert (begun["variant"], begun["model_format"], begun["base_model_id"]) == (
@@ -160,6 +164,20 @@ def test_a_training_is_followed_to_its_end(
     assert "3/3" in shown
     assert "loss" in shown
     assert "0.3333" in shown
+
+
+def test_who_follows_a_training_that_waits_is_told_why(store: Shop) -> None:
+    command = [sys.executable, "-m", "edgeloop", "training", "start", "o/p", "--follow"]
+    with subprocess.Popen(
+        command, stderr=subprocess.PIPE, text=True, env=child_environment(store.client.settings)
+    ) as following_it:
+        assert following_it.stderr
+        said = following_it.stderr.readline()
+        assert said == "Training 1 is queued. No trainer is online.\n"
+        (waiting,) = store.client.send(trainings.queue()).items
+        store.client.send(trainings.abort_training(waiting.training.id))
+        following_it.communicate()
+    assert following_it.returncode == 0
 
 
 def test_a_training_that_failed_ends_the_command_with_its_reason(store: Shop) -> None:

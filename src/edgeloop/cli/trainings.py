@@ -113,7 +113,9 @@ def start(
     if as_json:
         show_json(begun.model_dump(mode="json"))
     elif not follow_it:
-        stdout.print(f"Training {begun.number} of {project} waits for a trainer.", highlight=False)
+        reason = _reason(client, begun) or "It waits for a trainer."
+        said = f"Training {begun.number} of {project} is queued. {reason}"
+        stdout.print(said, markup=False, highlight=False, soft_wrap=True)
 
 
 @app.command("show")
@@ -129,7 +131,9 @@ def show_training(
     training = find_training(client, find_project(client, project), number)
     if follow_it:
         training = _follow(client, training)
-    show_one(training, _FACTS, as_json=as_json)
+    reason = "" if as_json else _reason(client, training)
+    waits = {"waits for": lambda _: reason} if reason else {}
+    show_one(training, {**_FACTS, **waits}, as_json=as_json)
 
 
 @app.command()
@@ -205,7 +209,17 @@ def _waiting(waiting: tuple[WaitingRecord, ...], which: tuple[str, int]) -> Wait
     return named[0]
 
 
+def _reason(client: LoopClient, training: TrainingRecord) -> str:
+    """Why a training is queued still, in a sentence; empty where it is not."""
+    if training.state != "queued":
+        return ""
+    waiting = client.send(calls.queue()).items
+    return next((w.reason for w in waiting if w.training.id == training.id), "")
+
+
 def _follow(client: LoopClient, training: TrainingRecord) -> TrainingRecord:
+    if reason := _reason(client, training):
+        stderr.print(f"Training {training.number} is queued. {reason}", markup=False)
     try:
         training = follow(client, training)
     except KeyboardInterrupt:
