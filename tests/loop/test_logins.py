@@ -14,7 +14,7 @@ from edgeloop.loop.services import passwords
 from edgeloop.loop.services.passwords import Passwords
 from edgeloop.loop.services.throttles import network_of
 from edgeloop.protocol import routes
-from loops import CHEAP, PASSWORD, LoopInProcess, OpenLoop
+from loops import CHEAP, PASSWORD, REMOTE, LoopInProcess, OpenLoop
 
 ANN = {"username": "ann", "password": "wrong"}
 RIGHT = {"username": "admin", "password": PASSWORD}
@@ -98,6 +98,44 @@ def test_a_success_forgives_what_its_name_has_failed(open_loop: OpenLoop) -> Non
             assert await post(client, RIGHT) == [200]
 
     run(open_loop, story)
+
+
+def test_a_failed_login_is_a_line_with_name_and_address_and_no_password(
+    open_loop: OpenLoop, caplog: pytest.LogCaptureFixture
+) -> None:
+    form = {"username": "ann\n" + "x" * 1000, "password": "mistyped"}
+
+    async def story(loop: LoopInProcess) -> None:
+        client = await loop.stranger()
+        assert await post(client, form) == [401]
+        assert await post(client, RIGHT) == [200]
+
+    run(open_loop, story)
+    (line,) = warnings_of(caplog)
+    assert line == f"A login as 'ann\\n{'x' * 96}' from {REMOTE} failed"
+    assert "mistyped" not in caplog.text
+
+
+def test_the_log_says_once_that_logins_have_to_wait(
+    open_loop: OpenLoop, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def story(loop: LoopInProcess) -> None:
+        client = await loop.stranger()
+        await post(client, ANN, 15)
+        for number in range(9):
+            await post(client, {"username": f"name {number}", "password": "wrong"}, 10)
+
+    run(open_loop, story)
+    waits = [line for line in warnings_of(caplog) if "have to wait" in line]
+    assert waits[0] == f"Logins as 'ann' from {REMOTE} have to wait"
+    assert waits[-1] == f"All logins from {REMOTE} have to wait"
+    assert len(waits) == len(set(waits)) == 11
+
+
+def warnings_of(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """What the guard of logins has said."""
+    ours = [r for r in caplog.records if r.name == "edgeloop.loop.services.throttles"]
+    return [r.getMessage() for r in ours]
 
 
 def test_guesses_at_the_same_time_are_counted_one_after_the_other(open_loop: OpenLoop) -> None:

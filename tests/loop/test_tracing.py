@@ -14,7 +14,7 @@ from edgeloop.logs import JsonLines
 from edgeloop.loop import LoopSettings, create_app
 from edgeloop.protocol import routes
 from edgeloop.protocol.routes import V1
-from loops import OpenLoop
+from loops import REMOTE, OpenLoop
 from uploading import IMAGES, pair, post
 
 
@@ -89,6 +89,7 @@ def test_an_upload_is_a_line_with_its_route_size_and_account(
                 "bytes_in": sent,
                 "bytes_out": len(answer.content),
                 "account": "admin",
+                "peer": REMOTE,
                 "level": logging.INFO,
             }
 

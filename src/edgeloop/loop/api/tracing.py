@@ -109,6 +109,7 @@ class _Exchange:
             "bytes_in": self._received_bytes,
             "bytes_out": self._sent_bytes,
             "account": self._scope["state"].get("account") or "nobody",
+            "peer": peer[0] if (peer := self._scope.get("client")) else "",
         }
 
 

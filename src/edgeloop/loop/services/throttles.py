@@ -1,14 +1,19 @@
 """Not too often: failures that count for a while, and a rate that nobody exceeds."""
 
 import ipaddress
+import logging
 from collections import OrderedDict, deque
 from datetime import datetime, timedelta
 from typing import Any
 
+from edgeloop import logs
 from edgeloop.errors import RateLimited
+
+log = logging.getLogger(__name__)
 
 MAX_KEYS = 10_000
 """How many keys a throttle remembers: the longest unused are forgotten."""
+_MAX_NAME = 100
 
 
 class LoginGuard:
@@ -33,10 +38,14 @@ class LoginGuard:
             raise RateLimited(message, retry_after_s=seconds)
 
     def failed(self, username: str, address: str, *, now: datetime) -> None:
-        """Count a failure."""
-        network = network_of(address)
-        self._names.add((username, network), now=now)
-        self._addresses.add(network, now=now)
+        """Count a failure, and say it in the log; once more where others have to wait from now."""
+        network, shown = network_of(address), username[:_MAX_NAME]
+        facts = {"username": shown, "peer": address}
+        log.warning("A login as %r from %s failed", shown, address, extra={logs.FACTS: facts})
+        if self._names.add((username, network), now=now):
+            log.warning("Logins as %r from %s have to wait", shown, network)
+        if self._addresses.add(network, now=now):
+            log.warning("All logins from %s have to wait", network)
 
     def succeeded(self, username: str, address: str) -> None:
         """Forgive the failures of this name from this address."""
@@ -46,8 +55,9 @@ class LoginGuard:
 class Rate:
     """So many things per minute for each address, all at once if need be; 0: as many as come."""
 
-    def __init__(self, *, per_minute: int) -> None:
+    def __init__(self, *, per_minute: int, what: str = "uploads") -> None:
         self._per_minute = per_minute
+        self._what = what
         self._left: OrderedDict[str, tuple[float, datetime]] = OrderedDict()
 
     def take(self, address: str, *, now: datetime) -> None:
@@ -62,8 +72,9 @@ class Rate:
         self._left[key] = (left if is_over else left - 1, now)
         _bound(self._left)
         if is_over:
-            message = f"More than {self._per_minute} uploads per minute from {address}: slow down."
-            raise RateLimited(message, retry_after_s=(1 - left) / per_second)
+            much = f"{self._per_minute} {self._what} per minute"
+            wait = (1 - left) / per_second
+            raise RateLimited(f"More than {much} from {address}: slow down.", retry_after_s=wait)
 
 
 def network_of(address: str) -> str:
@@ -85,11 +96,14 @@ class _Failures:
         self._within = within
         self._times: OrderedDict[object, deque[datetime]] = OrderedDict()
 
-    def add(self, key: object, *, now: datetime) -> None:
+    def add(self, key: object, *, now: datetime) -> bool:
+        """Whether this is the one that makes others wait."""
+        had_to_wait = bool(self.wait(key, now=now))
         times = self._times.setdefault(key, deque(maxlen=self._most))
         times.append(now)
         self._times.move_to_end(key)
         _bound(self._times)
+        return not had_to_wait and bool(self.wait(key, now=now))
 
     def forgive(self, key: object) -> None:
         self._times.pop(key, None)
