@@ -113,15 +113,14 @@ class Proxy:
         with self._lock:
             self._connections.update(ends)
         pumps = [
-            threading.Thread(target=self._pump, args=(near, far), daemon=True),
-            threading.Thread(target=self._pump, args=(far, near), daemon=True),
+            threading.Thread(target=self._pump, args=(near, far, False), daemon=True),
+            threading.Thread(target=self._pump, args=(far, near, True), daemon=True),
         ]
         for pump in pumps:
             pump.start()
         threading.Thread(target=self._bury, args=(pumps, ends), daemon=True).start()
 
-    def _pump(self, source: socket.socket, target: socket.socket) -> None:
-        from_server = source.getpeername()[1] == int(self.target.rsplit(":", 1)[1])
+    def _pump(self, source: socket.socket, target: socket.socket, from_server: bool) -> None:  # noqa: FBT001 - a thread's
         with contextlib.suppress(OSError):
             while data := source.recv(1 << 16):
                 if from_server and self._cut_next_reply:
