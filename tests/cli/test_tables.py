@@ -56,6 +56,17 @@ def test_numbers_stand_right(capsys: pytest.CaptureFixture[str]) -> None:
     assert len(first.rstrip()) == len(second.rstrip())
 
 
+def test_what_looks_like_the_name_of_a_picture_stays_as_it_is(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    row = {"frame_id": "line:a:4f6f", "note": "see :bug:"}
+    tables.show([row], {key: itemgetter(key) for key in row}, as_json=False)
+    tables.show([row], {}, as_json=True)
+    shown = capsys.readouterr().out
+    assert shown.count("line:a:4f6f") == 2
+    assert shown.count("see :bug:") == 2
+
+
 def test_as_json_the_rows_are_whole(capsys: pytest.CaptureFixture[str]) -> None:
     tables.show(ROWS, {}, as_json=True)
     assert json.loads(capsys.readouterr().out) == ROWS

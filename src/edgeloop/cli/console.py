@@ -11,9 +11,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from edgeloop.logs import JsonLines, ReadableLines
 
 _NO_BOUND = 1_000_000
-stdout = Console(width=None if sys.stdout.isatty() else _NO_BOUND)
+stdout = Console(width=None if sys.stdout.isatty() else _NO_BOUND, emoji=False)
 """As wide as the terminal; where programs read (``| grep``), no line is ever broken."""
-stderr = Console(stderr=True)
+stderr = Console(stderr=True, emoji=False)
 
 log = logging.getLogger(__name__)
 _NOISY = ("httpx", "httpcore", "aiosqlite", "alembic", "engineio", "socketio", "uvicorn")
