@@ -1,12 +1,16 @@
-"""Talking to a loop: settings, clients, and the calls in ``edgeloop.client.calls``."""
+"""Talking to a loop: settings, clients, and ``calls``, what it can be asked."""
 
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from edgeloop.client import calls
 from edgeloop.client.call import Call
+from edgeloop.client.calls.image_queries import Chosen, ImageChange, ImageQuery
+from edgeloop.client.calls.page import Page
 from edgeloop.client.http import AsyncLoopClient, LoopClient
 from edgeloop.client.retry import Backoff
 from edgeloop.client.settings import ClientSettings
+from edgeloop.types import ImageMetadata
 
 if TYPE_CHECKING:
     from edgeloop.client.session import Command, LoopSession
@@ -15,10 +19,16 @@ __all__ = [
     "AsyncLoopClient",
     "Backoff",
     "Call",
+    "Chosen",
     "ClientSettings",
     "Command",
+    "ImageChange",
+    "ImageMetadata",
+    "ImageQuery",
     "LoopClient",
     "LoopSession",
+    "Page",
+    "calls",
 ]
 
 
