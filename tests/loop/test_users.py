@@ -107,6 +107,18 @@ def test_names_and_passwords_that_cannot_be_are_refused(run: Run, body: dict[str
     run(story)
 
 
+def test_it_is_said_how_long_a_password_is(run: Run) -> None:
+    async def story(_loop: LoopInProcess, root: httpx.AsyncClient) -> None:
+        answer = await root.post(USERS, json={"username": "ann", "password": "x"})
+        said = "body.password is wrong (a password has 8 to 1000 characters)."
+        assert answer.json()["detail"] == said
+        schema = (await root.get(f"{V1}/openapi.json")).json()["components"]["schemas"]
+        password = schema["PasswordBody"]["properties"]["password"]
+        assert (password["minLength"], password["maxLength"]) == (8, 1000)
+
+    run(story)
+
+
 def test_a_taken_name_is_refused_at_once_and_for_renaming(run: Run) -> None:
     async def story(_loop: LoopInProcess, root: httpx.AsyncClient) -> None:
         ann = await add(root, "ann")

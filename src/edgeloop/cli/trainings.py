@@ -219,7 +219,8 @@ def _reason(client: LoopClient, training: TrainingRecord) -> str:
 
 def _follow(client: LoopClient, training: TrainingRecord) -> TrainingRecord:
     if reason := _reason(client, training):
-        stderr.print(f"Training {training.number} is queued. {reason}", markup=False)
+        said = f"Training {training.number} is queued. {reason}"
+        stderr.print(said, markup=False, highlight=False, soft_wrap=True)
     try:
         training = follow(client, training)
     except KeyboardInterrupt:

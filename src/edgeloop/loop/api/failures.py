@@ -12,6 +12,7 @@ from starlette.responses import JSONResponse, Response
 from edgeloop import logs
 from edgeloop.errors import EdgeloopError, RateLimited
 from edgeloop.protocol.failures import FAILURES, status_of
+from edgeloop.protocol.payloads.parsing import fault_said
 
 log = logging.getLogger(__name__)
 
@@ -53,8 +54,8 @@ async def _said_on_purpose(request: Request, error: Exception) -> Response:
 async def _not_understood(_request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     fault = error.errors()[0]
-    place = ".".join(str(part) for part in fault["loc"])
-    return failure(422, detail=f"{place} is wrong ({fault['msg']}).", code="unprocessable")
+    detail = fault_said(fault["loc"], fault["msg"])
+    return failure(422, detail=detail, code="unprocessable")
 
 
 async def _said_by_the_framework(request: Request, error: Exception) -> Response:

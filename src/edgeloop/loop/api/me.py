@@ -3,11 +3,12 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Request
-from pydantic import Field, SecretStr
+from pydantic import AfterValidator, Field, SecretStr
 
 from edgeloop.client.calls.account_records import MeRecord, SessionRecord
 from edgeloop.loop.api.context import Asking, origin_of
 from edgeloop.loop.api.documented import Nothing, answers, page_of
+from edgeloop.loop.api.paging import Limit, behind, page
 from edgeloop.loop.services import access, accounts, sessions
 from edgeloop.loop.services.accounts import PasswordChange
 from edgeloop.loop.services.sessions import Session
@@ -16,7 +17,23 @@ from edgeloop.protocol.routes import V1
 
 router = APIRouter()
 
-Password = Annotated[SecretStr, Field(min_length=8, max_length=1000, examples=["correct horse"])]
+_LENGTHS = range(8, 1001)
+
+
+def _long_enough(password: SecretStr) -> SecretStr:
+    if len(password) not in _LENGTHS:
+        raise ValueError(f"a password has {_LENGTHS[0]} to {_LENGTHS[-1]} characters")
+    return password
+
+
+Password = Annotated[
+    SecretStr,
+    AfterValidator(_long_enough),
+    Field(
+        examples=["correct horse"],
+        json_schema_extra={"minLength": _LENGTHS[0], "maxLength": _LENGTHS[-1]},
+    ),
+]
 
 
 class OwnPasswordBody(Payload):
@@ -55,12 +72,15 @@ async def set_password(asking: Asking, request: Request, body: OwnPasswordBody) 
 
 
 @router.get(f"{V1}/me/sessions", **answers(page_of(SessionRecord)))
-async def list_sessions(asking: Asking) -> dict[str, Any]:
+async def list_sessions(
+    asking: Asking, limit: Limit = 100, after: str | None = None
+) -> dict[str, Any]:
     """One's sessions, the one last seen first."""
     lifetime = asking.parts.session_lifetime
     async with asking.read() as workspace:
         found = await sessions.listed(workspace, asking.token, lifetime=lifetime)
-    return {"items": [_to_json(session) for session in found], "next": None}
+    rest = behind(found, after, cursor=_cursor)
+    return page(rest, limit=limit, encode=_to_json, cursor=_cursor)
 
 
 @router.delete(f"{V1}/me/sessions/{{session_id}}", **answers(Nothing))
@@ -68,6 +88,10 @@ async def end_session(asking: Asking, session_id: str) -> dict[str, Any]:
     """End one of one's sessions; its sockets close."""
     await sessions.end(asking.parts.workspaces, asking.caller, session_id)
     return {}
+
+
+def _cursor(session: Session) -> str:
+    return session.id
 
 
 def _to_json(session: Session) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """How JSON is read: unknown keys are ignored, wrong ones are named."""
 
 import math
+from collections.abc import Sequence
 from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
@@ -32,8 +33,13 @@ def shown(value: Any) -> Any:
 def first_fault(what: str, error: ValidationError) -> str:
     """One sentence for the first thing that pydantic complains about."""
     fault = error.errors(include_url=False, include_input=False, include_context=False)[0]
-    place = ".".join(str(part) for part in fault["loc"]) or "its content"
-    return f"{what}: {place} is wrong ({fault['msg']})."
+    return f"{what}: {fault_said(fault['loc'], fault['msg'])}"
+
+
+def fault_said(place: Sequence[int | str], reason: str) -> str:
+    """A sentence for what pydantic complains about at a place."""
+    where = ".".join(map(str, place)) or "its content"
+    return f"{where} is wrong ({reason.removeprefix('Value error, ')})."
 
 
 def _none_to_empty(value: Any) -> Any:
