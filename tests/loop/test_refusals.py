@@ -10,6 +10,7 @@ import pytest
 
 from edgeloop.errors import RateLimited
 from edgeloop.loop import LoopSettings
+from edgeloop.loop.services import workspace
 from edgeloop.loop.services.refusals import MAX_PEERS, MAX_PROJECTS, Refusals
 from edgeloop.loop.services.throttles import MAX_KEYS, Rate
 from edgeloop.protocol import routes
@@ -162,6 +163,31 @@ def test_who_is_known_or_local_uploads_as_often_as_it_likes(loop_settings: LoopS
                     await receipts(client, pair(number))
 
     asyncio.run(story())
+
+
+def test_devices_without_a_login_say_new_things_no_more_often_than_they_may(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workspace, "NEWS_PER_MINUTE", 3)
+
+    async def story(loop: LoopInProcess, root: httpx.AsyncClient) -> None:
+        (project,) = (await root.get(f"{V1}/projects")).json()["items"]
+        change = {"open_to_devices": True}
+        assert (await root.patch(f"{V1}/projects/{project['id']}", json=change)).is_success
+
+        async def report(client: httpx.AsyncClient, number: int) -> int:
+            body = {"uuid": f"d{number}", "uptime": 7}
+            return (await client.post(routes.detectors("zoo", "cats"), json=body)).status_code
+
+        strangers = (await loop.stranger(), await loop.device(address="203.0.113.77"))
+        for first, device in zip((0, 10), strangers, strict=True):
+            new = [await report(device, first + n) for n in range(4)]
+            assert new == [200, 200, 200, 429]
+            assert [await report(device, first) for _ in range(4)] == [200] * 4  # nothing new
+        for first, client in ((20, root), (30, await loop.stranger(address=LOCAL))):
+            assert [await report(client, first + n) for n in range(4)] == [200] * 4
+
+    run(story)
 
 
 def test_a_rate_of_zero_is_no_limit() -> None:

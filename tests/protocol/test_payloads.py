@@ -17,12 +17,14 @@ from edgeloop.protocol.payloads.images import (
 from edgeloop.protocol.payloads.models import model_information_to_json, read_model_information
 from edgeloop.protocol.payloads.nodes import (
     AcknowledgementPayload,
+    AnnotatorStatusPayload,
     DetectorStatusPayload,
     TrainerStatusPayload,
     acknowledgement,
     detector_status_to_json,
     trainer_status_to_json,
 )
+from edgeloop.protocol.payloads.parsing import Payload
 from edgeloop.protocol.payloads.trainings import (
     TrainingOrder,
     read_training_order,
@@ -54,6 +56,7 @@ DETECTIONS = Detections(
     segmentations=(SegmentationDetection("c", "area", ((1, 2), (3, 4), (5, 6)), 0.75, "1.0"),),
     classifications=(ClassificationDetection("d", "scene", 1.0, "1.0"),),
 )
+REPORTS = (DetectorStatusPayload, TrainerStatusPayload, AnnotatorStatusPayload)
 ANNOTATIONS = Annotations(
     boxes=(BoxAnnotation("a", 1, 2, 3, 4),),
     points=(PointAnnotation("b", 5, 6),),
@@ -186,6 +189,40 @@ def test_a_trainer_status_survives_the_wire() -> None:
         "edgeloop 1",
     )
     assert TrainerStatusPayload.read(trainer_status_to_json(status)).to_type() == status
+
+
+@pytest.mark.parametrize("payload", REPORTS)
+@pytest.mark.parametrize("id_", ["", ".", "..", "a/b", "a\nb", "\0", "x" * 101])
+def test_an_id_that_leads_nowhere_is_refused_with_what_it_may_be(
+    payload: type[Payload], id_: str
+) -> None:
+    with pytest.raises(InputError, match="an id has 1 to 100 characters, no /"):
+        payload.read({"id": id_, "state": "idle"})
+
+
+@pytest.mark.parametrize("payload", REPORTS)
+@pytest.mark.parametrize(
+    "id_", ["85ef1a58-308d-4c80-8931-43d1f752f4f2", "Presse 7, süd", "x" * 100]
+)
+def test_all_other_ids_are_taken(payload: type[Payload], id_: str) -> None:
+    report = payload.read({"id": id_, "state": "idle"}).model_dump()
+    assert id_ in (report.get("id"), report.get("uuid"))
+
+
+@pytest.mark.parametrize("payload", REPORTS)
+def test_of_a_report_so_much_is_kept_that_it_fills_nothing(payload: type[Payload]) -> None:
+    long = "y" * 10_000
+    words = dict.fromkeys(("name", "state", "model_format", "current_model", "node_version"), long)
+    words |= dict.fromkeys(("target_model", "operation_mode", "architecture"), long)
+    lists = dict.fromkeys(("formats", "capabilities"), [long] * 1000)
+    errors = {f"{place}{long}": long for place in range(1000)}
+    context = {"organization": long, "project": long}
+    report = {"id": "d", **words, **lists, "errors": errors, "context": context}
+    kept = payload.read(report).model_dump()
+    assert len(kept["errors"]) == 20
+    assert kept["errors"]["0" + "y" * 199] == "y" * 4000
+    assert kept["name"] == "y" * 200
+    assert len(str(kept)) < 100_000
 
 
 def test_an_idle_trainer_has_no_project() -> None:

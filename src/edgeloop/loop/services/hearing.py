@@ -23,7 +23,10 @@ from edgeloop.types import AnnotatorStatus, DetectorStatus, TrainerStatus
 async def hear_detector(
     workspaces: Workspaces, caller: Caller, project: Project, status: DetectorStatus
 ) -> None:
-    """A detector of the project reports; raises Conflict for the id of another node."""
+    """A detector of the project reports; raises Conflict for the id of another node.
+
+    Raises RateLimited where strangers say new things too often; what they repeat is not counted.
+    """
     said = detector_status_to_json(status)
     await _hear(
         workspaces, caller, Report(status.id, nodes.DETECTOR, status.name, project.id, said)
@@ -64,6 +67,8 @@ async def _hear(workspaces: Workspaces, caller: Caller, report: Report) -> None:
     if not recent.is_news(report):
         await _repeat(workspaces, report)
         return
+    if caller.is_stranger:
+        workspaces.news.take(caller.peer, now=workspaces.clock())
     recent.forget(report.id)
     async with workspaces.write(caller) as workspace:
         await nodes.remember(workspace, report)

@@ -16,11 +16,17 @@ from edgeloop.loop.services.passwords import Passwords
 from edgeloop.loop.services.presence import Presence
 from edgeloop.loop.services.refusals import Refusals
 from edgeloop.loop.services.sightings import Sightings
-from edgeloop.loop.services.throttles import LoginGuard
+from edgeloop.loop.services.throttles import LoginGuard, Rate
 from edgeloop.loop.storage import ObjectStorage
 from edgeloop.types import Role
 
 T = TypeVar("T")
+NEWS_PER_MINUTE = 300
+"""How often strangers may say something new of themselves, by address."""
+
+
+def _news() -> Rate:
+    return Rate(per_minute=NEWS_PER_MINUTE, what="new reports")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +57,11 @@ class Caller:
     def is_device(self) -> bool:
         """Whether neither an account nor the loop itself asks."""
         return self.account_id is None and not self.is_admin
+
+    @property
+    def is_stranger(self) -> bool:
+        """Whether a device of another host asks that shows no token: anybody could be it."""
+        return self.is_device and not self.is_local and self.token_id is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +109,7 @@ class Workspaces:
     logins: LoginGuard = field(default_factory=LoginGuard)
     refusals: Refusals = field(default_factory=Refusals)
     recent: Recent = field(default_factory=Recent)
+    news: Rate = field(default_factory=_news)
 
     @contextlib.asynccontextmanager
     async def read(self, caller: Caller | None = None) -> AsyncIterator[Workspace]:

@@ -18,6 +18,32 @@ def _plausible(value: float | None) -> float | None:
 Amount = Annotated[float | None, AfterValidator(_plausible)]
 """A number; one that is negative, not finite or absurdly large counts as none."""
 
+MAX_ID, MAX_WORD, MAX_REMARK = 100, 200, 4000
+"""How many characters a report may have for its id, and how many are kept of other texts."""
+MAX_ITEMS = 20
+"""So many are kept of each list, and of the errors."""
+
+
+def _identifying(value: str) -> str:
+    # It becomes a part of paths.
+    if value in ("", ".", "..") or len(value) > MAX_ID or "/" in value or not value.isprintable():
+        raise ValueError(f"an id has 1 to {MAX_ID} characters, no / and no control characters")
+    return value
+
+
+def _few(errors: dict[str, str]) -> dict[str, str]:
+    kept = list(errors.items())[:MAX_ITEMS]
+    return {place[:MAX_WORD]: error[:MAX_REMARK] for place, error in kept}
+
+
+NodeId = Annotated[str, AfterValidator(_identifying)]
+Word = Annotated[Text, AfterValidator(lambda value: value[:MAX_WORD])]
+"""A short text; null counts as empty. One that is too long is no reason to refuse a report."""
+Said = Annotated[str, AfterValidator(lambda value: value[:MAX_WORD])]
+"""A short text that is never null."""
+Errors = Annotated[dict[str, str], AfterValidator(_few)]
+Words = Annotated[list[Said], AfterValidator(lambda words: words[:MAX_ITEMS])]
+
 
 class DetectorStatusPayload(Payload):
     """What a detector posts, or says by ``update_detector`` where ``uuid`` is called ``id``.
@@ -25,16 +51,16 @@ class DetectorStatusPayload(Payload):
     ``outbox_depth`` is edgeloop's own.
     """
 
-    uuid: str = Field(validation_alias=AliasChoices("uuid", "id"))
-    name: Text = ""
-    state: Text = ""
+    uuid: NodeId = Field(validation_alias=AliasChoices("uuid", "id"))
+    name: Word = ""
+    state: Word = ""
     uptime: Amount = None
-    model_format: Text = ""
-    current_model: str | None = None
-    target_model: str | None = None
-    errors: dict[str, str] = {}
-    operation_mode: Text = ""
-    node_version: str | None = None
+    model_format: Word = ""
+    current_model: Said | None = None
+    target_model: Said | None = None
+    errors: Errors = {}
+    operation_mode: Word = ""
+    node_version: Said | None = None
     outbox_depth: int = 0
 
     def to_type(self) -> DetectorStatus:
@@ -75,33 +101,33 @@ def detector_status_to_json(status: DetectorStatus) -> dict[str, Any]:
 class VariantPayload(Payload):
     """A network that a trainer offers."""
 
-    name: Text = ""
-    label: Text = ""
-    description: Text = ""
+    name: Word = ""
+    label: Word = ""
+    description: Annotated[Text, AfterValidator(lambda value: value[:MAX_REMARK])] = ""
 
 
 class ProjectContextPayload(Payload):
     """Which project a trainer works for."""
 
-    organization: Text = ""
-    project: Text = ""
+    organization: Word = ""
+    project: Word = ""
 
 
 class TrainerStatusPayload(Payload):
     """What ``update_trainer`` carries; what stands below ``context`` is edgeloop's own."""
 
-    id: str
-    name: Text = ""
-    state: str
-    errors: dict[str, str] = {}
+    id: NodeId
+    name: Word = ""
+    state: Said
+    errors: Errors = {}
     uptime: Amount = None
     progress: Amount = None
     pretrained_models: list[VariantPayload] = []
-    architecture: str | None = None
+    architecture: Said | None = None
     context: ProjectContextPayload | None = None
-    model_format: str | None = None
-    formats: list[str] = []
-    node_version: str | None = None
+    model_format: Said | None = None
+    formats: Words = []
+    node_version: Said | None = None
     skipped_image_count: int | None = None
 
     def to_type(self) -> TrainerStatus:
@@ -150,12 +176,12 @@ def trainer_status_to_json(status: TrainerStatus) -> dict[str, Any]:
 class AnnotatorStatusPayload(Payload):
     """What ``update_annotation_node`` carries."""
 
-    id: str
-    name: Text = ""
-    state: Text = ""
+    id: NodeId
+    name: Word = ""
+    state: Word = ""
     uptime: Amount = None
-    errors: dict[str, str] = {}
-    capabilities: list[str] = []
+    errors: Errors = {}
+    capabilities: Words = []
 
     def to_type(self) -> AnnotatorStatus:
         """The status as a value."""
