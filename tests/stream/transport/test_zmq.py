@@ -115,6 +115,36 @@ def test_more_subscribers_than_allowed_are_refused(way: Way) -> None:
     assert second.is_empty
 
 
+@pytest.mark.parametrize("topic", ["silent", "weights"])
+def test_subscribers_that_are_gone_leave_room_for_others(way: Way, topic: str) -> None:
+    server, callbacks = way.serve(echo, limits=Limits(connections=2)), Callbacks()
+    server.publish("weights", {})
+    for _ in range(2):
+        with zmq.Context() as context, context.socket(zmq.DEALER) as gone:
+            gone.connect(server.url.replace("zmq", "tcp"))
+            gone.send_multipart([BADGE, seal(Kind.SUBSCRIBE, encode([topic, "", -1]))])
+            gone.send_multipart([BADGE, seal(Kind.HELLO, encode(None))])
+            while gone.recv()[4] != Kind.GREETING:
+                continue
+    way.connect(server).subscribe("weights", callbacks)
+    assert callbacks.next().version == 1
+
+
+def test_subscribers_that_are_there_stay_when_another_one_is_refused(
+    way: Way, stranger: Any
+) -> None:
+    server, callbacks = way.serve(echo, limits=Limits(connections=1)), Callbacks()
+    client = way.connect(server)
+    client.subscribe("weights", callbacks)
+    for version in (1, 2):
+        server.publish("weights", {})
+        assert callbacks.next().version == version
+        stranger.connect(server.url.replace("zmq", "tcp"))
+        stranger.send_multipart([BADGE, seal(Kind.SUBSCRIBE, encode(["weights", "", -1]))])
+        assert stranger.recv()[4] == Kind.FAILURE
+    assert "subscription_errors" not in client.counters()
+
+
 def test_a_publication_above_a_subscribers_bound_is_not_sent_to_it(way: Way) -> None:
     server, small, large = way.serve(echo), Callbacks(), Callbacks()
     way.connect(server, limits=Limits(message_bytes=1000)).subscribe("weights", small)

@@ -107,6 +107,8 @@ class ZmqLink:
         """The next frame; raises StreamTimeout, StreamClosed, CodecError, Unauthenticated."""
         while True:
             frame = unseal(self._next(), self._buffers)
+            if frame[0] is Kind.READY:  # the server asks whether we are there
+                continue
             if frame[0] is not Kind.GREETING:
                 return frame
             known = self._nonce

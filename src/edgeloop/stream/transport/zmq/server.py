@@ -43,6 +43,7 @@ from edgeloop.stream.transport.zmq.wording import bound, curve_of, prove, read_b
 log = logging.getLogger(__name__)
 
 _PATIENCE_S = 5.0
+_ARE_YOU_THERE = seal(Kind.READY, encode(None))
 
 
 @dataclass(slots=True)
@@ -184,8 +185,15 @@ class ZmqServer(Server):
     def _subscribe(self, who: bytes, topic: str, seen: int | None, most: int) -> None:
         if who not in self._listeners:
             if len(self._listeners) >= self._limits.connections:
+                self._forget_the_gone()
+            if len(self._listeners) >= self._limits.connections:
                 raise Overloaded(f"The server has {len(self._listeners)} subscribers already.")
             self._listeners[who] = _Listener(topic, seen, most)
+
+    def _forget_the_gone(self) -> None:
+        """Nobody says good-bye: who is gone shows when something is sent to it."""
+        for who in list(self._listeners):
+            self._send(who, _ARE_YOU_THERE)
 
     def _answer(self, who: bytes, frame: Frame, most: int) -> None:
         tally = Tally()

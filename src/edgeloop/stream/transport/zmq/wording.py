@@ -3,6 +3,8 @@
 A message from a client is [badge, envelope], one from a server [envelope]. The badge shows that the
 client has the token, for the nonce that the server made when it was started, and says how large a
 message it takes. A server that does not accept it greets: it says its nonce for another badge.
+A server without room for one more subscriber says READY to those it has, which pass it over: that
+cannot be sent to who is gone.
 """
 
 import hmac
