@@ -8,12 +8,14 @@ from fastapi import FastAPI
 from starlette.requests import HTTPConnection
 
 from edgeloop.errors import EdgeloopError, Forbidden, Unauthenticated
+from edgeloop.loop import LoopSettings
 from edgeloop.loop.api.context import is_local
 from edgeloop.loop.services import access
 from edgeloop.loop.services.access import DEVICE_RIGHTS, Right
 from edgeloop.loop.services.workspace import Caller
 from edgeloop.protocol.routes import V1
-from loops import LOCAL, REMOTE, OpenLoop
+from loops import LOCAL, REMOTE, OpenLoop, loop_in_process
+from uploading import pair, post
 
 ANYBODY = Caller()
 DEVICE = Caller(has_session=True)
@@ -91,6 +93,21 @@ def test_only_a_loopback_peer_that_speaks_for_itself_is_local(
         "headers": [(name.encode(), b"x") for name in headers],
     }
     assert is_local(HTTPConnection(scope)) is expected
+
+
+def test_programs_of_the_same_host_are_strangers_where_they_are_not_trusted(
+    loop_settings: LoopSettings,
+) -> None:
+    settings = loop_settings.model_copy(update={"local_devices": False})
+
+    async def story() -> None:
+        async with loop_in_process(settings) as loop:
+            await loop.project()
+            local = await loop.stranger(address=LOCAL)
+            assert (await post(local, pair(1))).status_code == 401
+            assert (await local.get("/metrics")).status_code == 401
+
+    asyncio.run(story())
 
 
 @pytest.mark.parametrize("address", [LOCAL, REMOTE])

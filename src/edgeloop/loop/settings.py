@@ -46,6 +46,11 @@ class LoopSettings(BaseSettings):
     """Whether an empty login is answered, as newer published detectors want it; it lends nothing.
     """
 
+    local_devices: bool = True
+    """Whether programs of the loop's own host are let in as devices, and read its figures, without
+    a login. Turn it off behind a proxy that does not say for whom it asks.
+    """
+
     device_uploads_per_minute: int = Field(default=1200, ge=0)
     """How often an address may upload without a login; 0: as often as it likes."""
 

@@ -96,7 +96,8 @@ async def context_of(connection: HTTPConnection) -> Context:
         lifetime = parts.session_lifetime
         caller = await sessions.caller_of(parts.workspaces, token, lifetime=lifetime)
     peer = origin_of(connection).address
-    caller = replace(caller, is_local=is_local(connection), peer=peer)
+    trusted = parts.settings.local_devices and is_local(connection)
+    caller = replace(caller, is_local=trusted, peer=peer)
     connection.state.account = caller.username  # for the log
     return Context(parts, caller, token)
 
@@ -111,7 +112,10 @@ Asking = Annotated[Context, Depends(context_of)]
 
 
 def is_local(connection: HTTPConnection) -> bool:
-    """Whether a program on the same host asks: a loopback peer, not a proxy and no browser."""
+    """Whether a program on the same host asks: a loopback peer, not a proxy and no browser.
+
+    A proxy that adds no header cannot be told from one: see ``LoopSettings.local_devices``.
+    """
     if connection.client is None or any(name in connection.headers for name in _NOT_LOCAL):
         return False
     try:
