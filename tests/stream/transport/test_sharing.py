@@ -19,8 +19,8 @@ from edgeloop.errors import StreamClosed, StreamTimeout
 from edgeloop.stream.codec import encode
 from edgeloop.stream.transport import Limits, Publication, connect, serve
 from edgeloop.stream.transport.frames import Kind
-from stream.transport.raw import Raw, frame
-from streams import WAIT_S, Callbacks, arrays, assert_same, echo
+from stream.transport.raw import Raw, frame, greeting
+from streams import WAIT_S, Callbacks, arrays, assert_same, echo, in_thread
 
 OFFERED = 2
 SEALED = os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING
@@ -337,3 +337,25 @@ def test_who_does_not_hand_over_what_was_offered_is_cut_off(tmp_path: Path) -> N
         assert raw.receive()[0] == Kind.READY
         assert raw.is_cut_off()
         raw.close()
+
+
+def test_a_server_that_dies_while_it_hands_over_memory_broke_the_connection(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(f"{tmp_path}/s")
+        listening.listen()
+
+        def die() -> None:
+            server = Raw(listening.accept()[0])
+            server.say(greeting())
+            assert server.receive()[0] == Kind.HELLO
+            server.say(frame(Kind.WELCOME, encode(1 << 30).header))
+            assert server.receive()[0] == Kind.CALL
+            server.say(frame(Kind.OFFER, encode([1 << 16, True]).header, place=OFFERED))
+            assert server.receive()[0] == Kind.READY
+            server.close()
+
+        dying = in_thread(die)
+        client = connect(f"unix://{tmp_path}/s", timeout_s=WAIT_S)
+        with client, pytest.raises(StreamClosed, match="may or may not"):
+            client.call("echo", {})
+        dying.result()

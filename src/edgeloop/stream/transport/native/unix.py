@@ -80,11 +80,13 @@ class UnixWire(Wire):
 
     def _descriptor(self) -> int:
         try:
-            _, descriptors, _, _ = socket.recv_fds(self._socket, 1, _MOST_DESCRIPTORS)
+            said, descriptors, _, _ = socket.recv_fds(self._socket, 1, _MOST_DESCRIPTORS)
         except BlockingIOError:
             raise StreamTimeout("The other side did not hand over its memory in time.") from None
         except OSError as error:
             raise StreamClosed(f"The connection broke ({error}).") from error
+        if not said:
+            raise StreamClosed("The other side closed the connection.")
         if len(descriptors) != 1:
             for descriptor in descriptors:
                 os.close(descriptor)
