@@ -116,6 +116,25 @@ def test_the_states_of_trainers_are_listed_and_others_are_possible() -> None:
     assert told.trainer_state == "waiting_for_slot"
 
 
+def test_lists_that_may_be_long_come_in_pages() -> None:
+    answers = {
+        route: str(operation["responses"]["200"].get("content"))
+        for route, (_, operation) in OPERATIONS.items()
+        if "200" in operation["responses"]
+    }
+    lists = [route for route in answers if "Page'" in answers[route]]
+    paged = [
+        route
+        for route in lists
+        if {"limit", "after"} <= {one["name"] for one in OPERATIONS[route][1]["parameters"]}
+    ]
+    assert len(paged) > 10
+    assert set(lists) - set(paged) == {
+        "GET /api/v1/users/{user_id}/roles",
+        "GET /api/v1/images/{image_id}/detections",
+    }
+
+
 def test_operations_have_names_of_their_own() -> None:
     names = [operation["operationId"] for _, operation in OPERATIONS.values()]
     assert len(set(names)) == len(names)

@@ -3,16 +3,18 @@
 import httpx
 
 from edgeloop.client.call import Call, nothing
-from edgeloop.client.calls.page import Page, page_parser
+from edgeloop.client.calls.page import Page, page_parser, paging
 from edgeloop.client.calls.records import ConversionRecord, LeaseRecord
 from edgeloop.protocol import routes
 
 LEASE_S = 600
 
 
-def conversions(project_id: str) -> Call[Page[ConversionRecord]]:
+def conversions(
+    project_id: str, *, after: str | None = None, limit: int = 1000
+) -> Call[Page[ConversionRecord]]:
     """Which models lack a format that the project wants; waiting, leased or failed."""
-    path = f"{routes.V1}/projects/{project_id}/conversions"
+    path = f"{routes.V1}/projects/{project_id}/conversions?{paging(after, limit)}"
     return Call("GET", path, page_parser(ConversionRecord.read))
 
 

@@ -6,18 +6,21 @@ from typing import Any
 import httpx
 
 from edgeloop.client.call import Call, nothing
-from edgeloop.client.calls.page import Page, page_parser
+from edgeloop.client.calls.page import Page, page_parser, paging
 from edgeloop.client.calls.records import ProjectRecord
 from edgeloop.protocol import routes
 
 
 def projects(
-    *, organization: str | None = None, name: str | None = None
+    *,
+    organization: str | None = None,
+    name: str | None = None,
+    after: str | None = None,
+    limit: int = 1000,
 ) -> Call[Page[ProjectRecord]]:
-    """The projects of the loop, or the one of this organization and name."""
-    query = {"organization": organization, "name": name, "limit": "1000"}
-    parameters = httpx.QueryParams({key: value for key, value in query.items() if value})
-    return Call("GET", f"{routes.V1}/projects?{parameters}", page_parser(ProjectRecord.read))
+    """The projects of the loop by address, or those of this organization, of this name."""
+    query = paging(after, limit, organization=organization or None, name=name or None)
+    return Call("GET", f"{routes.V1}/projects?{query}", page_parser(ProjectRecord.read))
 
 
 def create_project(

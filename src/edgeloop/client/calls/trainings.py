@@ -86,9 +86,10 @@ def take_back_wish(training_id: str) -> Call[TrainingRecord]:
     return Call("DELETE", f"{routes.V1}/trainings/{training_id}/wish", _training)
 
 
-def queue() -> Call[Page[WaitingRecord]]:
+def queue(*, after: str | None = None, limit: int = 1000) -> Call[Page[WaitingRecord]]:
     """The trainings that wait for a trainer, in the order in which they get one."""
-    return Call("GET", f"{routes.V1}/queue", page_parser(WaitingRecord.read))
+    path = f"{routes.V1}/queue?{paging(after, limit)}"
+    return Call("GET", path, page_parser(WaitingRecord.read))
 
 
 def place_training(training_id: str, *, before: str | None = None) -> Call[None]:

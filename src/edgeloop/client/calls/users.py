@@ -28,9 +28,10 @@ def change_password(current: str, password: str) -> Call[None]:
     return Call("PUT", f"{V1}/me/password", nothing, json=body)
 
 
-def sessions() -> Call[Page[SessionRecord]]:
+def sessions(*, after: str | None = None, limit: int = 1000) -> Call[Page[SessionRecord]]:
     """One's sessions, the one last seen first."""
-    return Call("GET", f"{V1}/me/sessions", page_parser(SessionRecord.read))
+    path = f"{V1}/me/sessions?{paging(after, limit)}"
+    return Call("GET", path, page_parser(SessionRecord.read))
 
 
 def end_session(session_id: str) -> Call[None]:

@@ -9,6 +9,7 @@ from pydantic import Field
 from edgeloop.client.calls.records import ConversionRecord, LeaseRecord
 from edgeloop.loop.api.context import Asking
 from edgeloop.loop.api.documented import Nothing, answers, page_of
+from edgeloop.loop.api.paging import Limit, behind, page
 from edgeloop.loop.services import conversions
 from edgeloop.loop.services.conversions import Conversion, Lease, LeaseRequest
 from edgeloop.protocol.payloads.parsing import Payload, Text, shown
@@ -56,11 +57,14 @@ class FailureBody(Payload):
 
 
 @router.get(f"{V1}/projects/{{project_id}}/conversions", **answers(page_of(ConversionRecord)))
-async def list_missing(asking: Asking, project_id: str) -> dict[str, Any]:
+async def list_missing(
+    asking: Asking, project_id: str, limit: Limit = 100, after: str | None = None
+) -> dict[str, Any]:
     """Which models lack a format that the project wants; waiting, leased or failed."""
     async with asking.read() as workspace:
         found = await conversions.listed(workspace, project_id)
-    return {"items": [_to_json(conversion) for conversion in found], "next": None}
+    rest = behind(found, after, cursor=_cursor)
+    return page(rest, limit=limit, encode=_to_json, cursor=_cursor)
 
 
 @router.post(f"{V1}/conversions/lease", **answers(LeaseRecord, or_nothing=True, errors=(404,)))
@@ -95,6 +99,10 @@ async def retry(asking: Asking, conversion_id: str) -> dict[str, Any]:
     async with asking.write() as workspace:
         await conversions.retry(workspace, conversion_id)
     return {}
+
+
+def _cursor(conversion: Conversion) -> str:
+    return f"{conversion.model.id}/{conversion.target_format}"
 
 
 def _to_json(conversion: Conversion) -> dict[str, Any]:

@@ -5,6 +5,8 @@ from typing import Annotated, Any, TypeVar
 
 from fastapi import Query
 
+from edgeloop.errors import Unprocessable
+
 T = TypeVar("T")
 
 MAX_LIMIT = 1000
@@ -23,3 +25,16 @@ def page(
         "items": [encode(item) for item in items],
         "next": cursor(items[-1]) if more else None,
     }
+
+
+def behind(found: Sequence[T], after: str | None, *, cursor: Callable[[T], str]) -> Sequence[T]:
+    """Those behind the one with the cursor ``after``, all where that is None.
+
+    For lists that are short and made as a whole. Raises Unprocessable where none has that cursor.
+    """
+    if after is None:
+        return found
+    cursors = [cursor(item) for item in found]
+    if after not in cursors:
+        raise Unprocessable(f"after: the list has no {after!r} (any more): begin anew without it.")
+    return found[cursors.index(after) + 1 :]

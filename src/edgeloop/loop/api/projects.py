@@ -9,6 +9,7 @@ from pydantic import Field
 from edgeloop.client.calls.records import ProjectRecord
 from edgeloop.loop.api.context import Asking
 from edgeloop.loop.api.documented import Nothing, answers, page_of
+from edgeloop.loop.api.paging import Limit, page
 from edgeloop.loop.api.published import ClientProject, ClientProjects, told
 from edgeloop.loop.services import projects, removal
 from edgeloop.loop.services.categories import CategoryWish
@@ -94,13 +95,24 @@ class ProjectChangeBody(Payload):
 
 @router.get(f"{V1}/projects", **answers(page_of(ProjectRecord)))
 async def find(
-    asking: Asking, organization: str | None = None, name: str | None = None
+    asking: Asking,
+    organization: str | None = None,
+    name: str | None = None,
+    limit: Limit = 100,
+    after: str | None = None,
 ) -> dict[str, Any]:
-    """All projects, or those of these names."""
+    """All projects, or those of these names, by organization and name."""
     async with asking.read() as workspace:
-        found = await projects.find(workspace, organization=organization, name=name)
+        found = await projects.find(
+            workspace, organization=organization, name=name, limit=limit + 1, after=after
+        )
         counts = await projects.image_counts(workspace, [project.id for project in found])
-    return {"items": [_to_json(item, counts[item.id]) for item in found], "next": None}
+    return page(
+        found,
+        limit=limit,
+        encode=lambda project: _to_json(project, counts[project.id]),
+        cursor=lambda project: project.address,
+    )
 
 
 @router.post(f"{V1}/projects", **answers(ProjectRecord, errors=(409,)))

@@ -7,6 +7,7 @@ from fastapi import APIRouter
 from edgeloop.client.calls.records import WaitingRecord
 from edgeloop.loop.api.context import Asking
 from edgeloop.loop.api.documented import Nothing, answers, page_of
+from edgeloop.loop.api.paging import Limit, behind, page
 from edgeloop.loop.api.trainings import training_to_json
 from edgeloop.loop.services import queue
 from edgeloop.loop.services.queue import Waiting
@@ -24,11 +25,14 @@ class PlaceBody(Payload):
 
 
 @router.get(f"{V1}/queue", **answers(page_of(WaitingRecord)))
-async def list_waiting(asking: Asking) -> dict[str, Any]:
+async def list_waiting(
+    asking: Asking, limit: Limit = 100, after: str | None = None
+) -> dict[str, Any]:
     """The trainings that wait for a trainer, in the order in which they get one."""
     async with asking.read() as workspace:
         found = await queue.listed(workspace)
-    return {"items": [_to_json(waiting) for waiting in found], "next": None}
+    rest = behind(found, after, cursor=_cursor)
+    return page(rest, limit=limit, encode=_to_json, cursor=_cursor)
 
 
 @router.put(f"{V1}/trainings/{{training_id}}/place", **answers(Nothing, errors=(409,)))
@@ -37,6 +41,10 @@ async def move(asking: Asking, training_id: str, body: PlaceBody) -> dict[str, A
     async with asking.write() as workspace:
         await queue.move(workspace, training_id, before=body.before)
     return {}
+
+
+def _cursor(waiting: Waiting) -> str:
+    return waiting.training.id
 
 
 def _to_json(waiting: Waiting) -> dict[str, Any]:

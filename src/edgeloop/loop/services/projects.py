@@ -151,9 +151,17 @@ def visible(caller: Caller) -> ColumnElement[bool]:
 
 
 async def find(
-    workspace: Workspace, *, organization: str | None = None, name: str | None = None
+    workspace: Workspace,
+    *,
+    organization: str | None = None,
+    name: str | None = None,
+    limit: int | None = None,
+    after: str | None = None,
 ) -> tuple[Project, ...]:
-    """All projects that the caller may see, or those of these names, by organization and name."""
+    """All projects that the caller may see, or those of these names, by organization and name.
+
+    Up to ``limit``, if that is given, behind the address ``after``.
+    """
     access.check_account(workspace.caller)
     query = select(ProjectRow).where(visible(workspace.caller))
     query = query.order_by(ProjectRow.organization_id, ProjectRow.name)
@@ -161,6 +169,11 @@ async def find(
         query = query.where(ProjectRow.organization_id == organization)
     if name is not None:
         query = query.where(ProjectRow.name == name)
+    if after is not None:
+        behind_organization, _, behind_name = after.partition("/")
+        place = tuple_(ProjectRow.organization_id, ProjectRow.name)
+        query = query.where(place > (behind_organization, behind_name))
+    query = query.limit(limit)
     return await _with_categories(workspace, (await workspace.session.scalars(query)).all())
 
 
