@@ -1,6 +1,7 @@
 """What ``--help`` says of the flags that are made from settings."""
 
 import re
+from typing import get_args
 
 import pytest
 from pydantic_settings import BaseSettings
@@ -11,10 +12,11 @@ from edgeloop.client import ClientSettings
 from edgeloop.client.settings import StreamSettings
 from edgeloop.loop.settings import LoopSettings
 from edgeloop.nodes.settings import DetectorSettings, TrainerSettings
+from edgeloop.types import CategoryType
 
 
-def help_of(command: str) -> Result:
-    return CliRunner().invoke(app, [command, "--help"], env={"COLUMNS": "80"})
+def help_of(*command: str) -> Result:
+    return CliRunner().invoke(app, [*command, "--help"], env={"COLUMNS": "80"})
 
 
 @pytest.mark.parametrize(
@@ -38,6 +40,11 @@ def test_a_flag_is_shown_whole_with_its_variable_and_default(
 )
 def test_every_setting_says_what_it_is_for(kind: type[BaseSettings]) -> None:
     assert [name for name, field in kind.model_fields.items() if not field.description] == []
+
+
+@pytest.mark.parametrize("command", [("project", "create"), ("project", "category", "add")])
+def test_all_types_of_categories_are_named(command: tuple[str, ...]) -> None:
+    assert ", ".join(get_args(CategoryType)) in " ".join(help_of(*command).output.split())
 
 
 def test_an_empty_variable_counts_as_not_set(monkeypatch: pytest.MonkeyPatch) -> None:

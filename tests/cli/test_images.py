@@ -76,6 +76,18 @@ def test_images_are_listed_as_a_table_and_as_json(shop: Shop) -> None:
     assert [image["frame_id"] for image in found] == ["b"]
 
 
+@pytest.mark.parametrize(
+    ("limit", "said"), [("1", "1 of 2 images; --limit shows more."), ("2", "")]
+)
+def test_that_there_are_more_is_said_only_where_there_are(
+    shop: Shop, limit: str, said: str
+) -> None:
+    shop.images()
+    flags = ("--loop", shop.client.settings.host, "--username", "admin", "--password", PASSWORD)
+    listed = CliRunner().invoke(app, ["image", "list", "o/p", "--limit", limit, *flags])
+    assert listed.stderr.strip() == said
+
+
 def test_images_are_listed_by_every_filter(shop: Shop) -> None:
     ids = shop.images(camera_id="left", source="robot", tags=("night", "rain"))
     box = BoxDetection(shop.bolt, "bolt", 1, 2, 10, 10, 0.5, "1.0")

@@ -1,7 +1,7 @@
 """``edgeloop project category``: what there is to be seen in a project's images."""
 
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 import typer
 
@@ -13,6 +13,7 @@ from edgeloop.client import LoopClient
 from edgeloop.client.calls.projects import update_project
 from edgeloop.errors import Conflict, InputError, NotFound
 from edgeloop.protocol.payloads.categories import CategoryPayload
+from edgeloop.types import CategoryType
 
 app = typer.Typer(help="The categories of a project.", no_args_is_help=True)
 Project = Annotated[str, typer.Argument(metavar="ORG/PROJECT")]
@@ -20,6 +21,7 @@ Color = Annotated[str | None, typer.Option(help="Its colour: #RRGGBB.")]
 Hotkey = Annotated[str | None, typer.Option(help="The key that chooses it.")]
 Description = Annotated[str | None, typer.Option(help="What it is.")]
 PointSize = Annotated[int | None, typer.Option(min=0, help="A point's size in pixels.")]
+CATEGORY_TYPES = ", ".join(get_args(CategoryType))
 
 _COLUMNS: Mapping[str, Callable[[CategoryPayload], Any]] = {
     "name": lambda category: category.name,
@@ -44,7 +46,8 @@ def add(
     client: LoopClient,
     project: Project,
     names: Annotated[
-        list[str], typer.Argument(metavar="NAME[:TYPE]...", help="TYPE: box (default), point, ...")
+        list[str],
+        typer.Argument(metavar="NAME[:TYPE]...", help=f"TYPE: {CATEGORY_TYPES} [default: box]."),
     ],
     as_json: AsJson = False,
 ) -> None:

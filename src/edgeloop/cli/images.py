@@ -82,7 +82,8 @@ def list_images(
     show(found, _COLUMNS, as_json=as_json)
     if not as_json and len(found) == limit:
         total = client.send(calls.image_count(record.id, query))
-        stderr.print(f"{limit} of {total} images; --limit shows more.", highlight=False)
+        if total > limit:
+            stderr.print(f"{limit} of {total} images; --limit shows more.", highlight=False)
 
 
 @app.command()

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from edgeloop.cli import categories, organizations
-from edgeloop.cli.categories import category_of
+from edgeloop.cli.categories import CATEGORY_TYPES, category_of
 from edgeloop.cli.connecting import connected
 from edgeloop.cli.console import stdout
 from edgeloop.cli.options import find_project, split_project
@@ -53,7 +53,8 @@ def create(
     client: LoopClient,
     project: Project,
     category: Annotated[
-        list[str], typer.Option(help="A category's name, or NAME:TYPE (box, point). Repeatable.")
+        list[str],
+        typer.Option(help=f"A category's name, or NAME:TYPE ({CATEGORY_TYPES}). Repeatable."),
     ],
     open_to_devices: Annotated[
         bool, typer.Option(help="Let detectors of other hosts in without a login.")
