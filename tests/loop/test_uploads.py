@@ -422,12 +422,22 @@ def test_devices_cannot_read_images(open_loop: OpenLoop) -> None:
     asyncio.run(story())
 
 
-def test_an_empty_upload_is_fine_and_one_without_parts_too(open_loop: OpenLoop) -> None:
+def test_what_is_no_upload_is_not_answered_as_if_it_were_stored(open_loop: OpenLoop) -> None:
     async def story() -> None:
         async with open_loop() as loop:
             await loop.project()
             client = await loop.client()
-            assert (await client.post(IMAGES)).json() == {"items": []}
+            bodies: list[dict[str, Any]] = [
+                {},
+                {"content": jpeg(), "headers": {"content-type": "image/jpeg"}},
+                {"json": {"tags": []}},
+                {"data": {"tags": "night"}},
+                {"files": [("note", (None, "a field", None))]},
+            ]
+            for sent in bodies:
+                answer = await client.post(IMAGES, **sent)
+                assert (answer.status_code, answer.json()["code"]) == (422, "unprocessable")
+                assert "send multipart/form-data with pairs" in answer.json()["detail"]
 
     asyncio.run(story())
 

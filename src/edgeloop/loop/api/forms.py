@@ -21,7 +21,8 @@ MAX_PARTS = 2000
 async def uploads_of(request: Request, parts: Parts) -> AsyncIterator[Sequence[Upload]]:
     """The pairs of image and metadata in a request, until the block ends.
 
-    Raises Unprocessable also for a request that is too large: clients then send halves.
+    Raises Unprocessable also for a request that is too large: clients then send halves; and for one
+    without any, since a device takes 200 for leave to delete its copies.
     """
     form = _Form(parts)
     try:
@@ -55,6 +56,10 @@ class _Form:
 
     def pairs(self) -> list[Upload]:
         """Which belong together; raises Unprocessable."""
+        if not self._parts:
+            raise Unprocessable(
+                "No image came: send multipart/form-data with pairs of a .json and a .jpg file."
+            )
         documents = {i: part for i, part in enumerate(self._parts) if isinstance(part, _Document)}
         images = {i: part for i, part in enumerate(self._parts) if isinstance(part, _Image)}
         return [
