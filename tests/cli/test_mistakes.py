@@ -56,6 +56,12 @@ def test_a_wrong_password_is_said_with_who_asked(start_loop: StartLoop) -> None:
     assert_says(edgeloop("project", "list", settings=settings), " as admin.)")
 
 
+def test_who_does_not_log_in_is_told_which_variables_do(start_loop: StartLoop) -> None:
+    nobody = ClientSettings(host=start_loop().url)
+    said = "as nobody: set LOOP_USERNAME and LOOP_PASSWORD, or LOOP_TOKEN.)"
+    assert_says(edgeloop("project", "list", settings=nobody), said)
+
+
 @pytest.mark.parametrize("command", ["loop", "detector", "trainer"])
 def test_a_taken_port_is_said_with_the_flag_that_helps(tmp_path: Path, command: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:

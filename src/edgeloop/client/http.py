@@ -15,7 +15,7 @@ import httpx
 from edgeloop import durable
 from edgeloop.client.call import Call, check, nothing, result_of
 from edgeloop.client.settings import ClientSettings
-from edgeloop.errors import ConfigError, LoopUnreachable, Unauthenticated
+from edgeloop.errors import ConfigError, Forbidden, LoopUnreachable, Unauthenticated
 from edgeloop.protocol import routes
 
 T = TypeVar("T")
@@ -285,6 +285,10 @@ def _asked_by(settings: ClientSettings) -> Iterator[None]:
     except Unauthenticated as error:
         asked = f"(Asked {settings.base_url} as {settings.asker}.)"
         raise Unauthenticated(f"{error} {asked}") from error
+    except Forbidden as error:
+        if settings.is_known:
+            raise
+        raise Forbidden(f"{error} (Asked as {settings.asker}.)") from error
 
 
 async def _store(response: httpx.Response, target: Path) -> None:
