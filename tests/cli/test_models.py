@@ -63,9 +63,10 @@ def test_one_model_is_promoted_until_it_is_no_more(store: Shop, tmp_path: Path) 
     assert promoted() == []
 
 
-def test_two_models_are_shown_side_by_side(store: Shop, tmp_path: Path) -> None:
+def looked_at_by_two(store: Shop, folder: Path) -> None:
+    """The models 1.0 and 2.0 have looked at one bolt; only 2.0 has seen it."""
     for _ in range(2):
-        store.publish(tmp_path)
+        store.publish(folder)
     bolt = store.project.category_ids()["bolt"]
     truth = Annotations(boxes=(BoxAnnotation(bolt, 8, 8, 16, 16),))
     pair = (ImageMetadata("a", state="complete", split="test", annotations=truth), jpeg())
@@ -74,6 +75,10 @@ def test_two_models_are_shown_side_by_side(store: Shop, tmp_path: Path) -> None:
     for version, boxes in (("1.0", ()), ("2.0", (hit,))):
         seen: list[Any] = [(image_id, Detections(boxes=boxes))]
         store.client.send(upload_detections("o", "p", seen, model_version=version))
+
+
+def test_two_models_are_shown_side_by_side(store: Shop, tmp_path: Path) -> None:
+    looked_at_by_two(store, tmp_path)
     shown = store.run("model", "compare", "o/p", "1.0", "2.0")
     assert "on 1 images" in shown
     assert "bolt AP50" in shown
@@ -81,6 +86,30 @@ def test_two_models_are_shown_side_by_side(store: Shop, tmp_path: Path) -> None:
     found = store.json("model", "compare", "o/p", "1.0", "2.0")
     assert [side["map50"] for side in found["models"]] == [0.0, 1.0]
     assert "1.0 again" in store.run("model", "compare", "o/p", "1.0", "1.0")
+
+
+def test_one_model_is_evaluated_category_by_category(store: Shop, tmp_path: Path) -> None:
+    looked_at_by_two(store, tmp_path)
+    shown = store.run("model", "evaluation", "o/p", "2.0")
+    assert "on 1 images" in shown
+    (line,) = [line.split() for line in shown.splitlines() if "bolt" in line]
+    assert line == ["bolt", "1.000", "1.000", "1", "0", "0"]
+    assert store.json("model", "evaluation", "o/p", "1.0")["map50"] == 0.0
+    for flag in (("--set", "train"), ("--tag", "night")):
+        with pytest.raises(Conflict, match="has not looked at"):
+            store.run("model", "evaluation", "o/p", "2.0", *flag)
+
+
+def test_programs_read_what_became_of_a_model(store: Shop, tmp_path: Path) -> None:
+    store.publish(tmp_path)
+    assert store.json("model", "promote", "o/p", "1.0")["promoted"] is True
+    assert store.json("model", "demote", "o/p", "1.0")["promoted"] is False
+    assert store.json("model", "comment", "o/p", "1.0", "old")["comment"] == "old"
+    assert store.json("model", "retire", "o/p", "1.0")["retired"]
+    assert store.json("model", "retire", "o/p", "1.0", "--undo")["retired"] is None
+    file = str(tmp_path / "model.onnx")
+    uploaded = store.json("model", "upload", "o/p", "torch", file, "--to", "1.0")
+    assert uploaded["formats"] == ["onnx", "torch"]
 
 
 def test_a_model_goes_down_and_comes_up_again(store: Shop, tmp_path: Path) -> None:

@@ -6,8 +6,10 @@ from typing import Annotated
 import typer
 
 from edgeloop.cli.connecting import connection
-from edgeloop.cli.console import progress_bar, stderr, stdout
+from edgeloop.cli.console import progress_bar, stderr
 from edgeloop.cli.options import Loop, Password, Username, client_settings, find_project
+from edgeloop.cli.tables import AsJson
+from edgeloop.cli.telling import tell
 from edgeloop.client.calls.images import image_ids
 from edgeloop.client.importing import ImportWish, check_files, import_files
 from edgeloop.formats import LabelledFolder, read_voc
@@ -28,6 +30,7 @@ def voc(
     loop: Loop = None,
     username: Username = None,
     password: Password = None,
+    as_json: AsJson = False,
 ) -> None:
     """Import a Pascal VOC folder; its images become complete with their boxes."""
     dataset = read_voc(folder)
@@ -46,18 +49,20 @@ def voc(
                 wish=wish,
                 on_progress=lambda n: bar.advance(sending, n),
             )
-    _report(dataset, project, known=len(before.intersection(sent)))
+    _report(dataset, project, known=len(before.intersection(sent)), as_json=as_json)
 
 
-def _report(dataset: LabelledFolder, project: str, *, known: int) -> None:
+def _report(dataset: LabelledFolder, project: str, *, known: int, as_json: bool) -> None:
     boxes = sum(len(image.boxes) for image in dataset.images)
     empty = sum(not image.boxes for image in dataset.images)
-    stdout.print(f"Imported {len(dataset.images)} images with {boxes} boxes into {project}.")
+    said = [f"Imported {len(dataset.images)} images with {boxes} boxes into {project}."]
     if known:
-        stdout.print(f"{known} of them were there already and stay as they are.")
+        said.append(f"{known} of them were there already and stay as they are.")
     if empty:
-        stdout.print(f"{empty} images have no box: they count as showing nothing.")
-    if dataset.faults:
+        said.append(f"{empty} images have no box: they count as showing nothing.")
+    counts = {"images": len(dataset.images), "boxes": boxes, "repeated": known, "empty": empty}
+    tell({**counts, "faults": list(dataset.faults)}, "\n".join(said), as_json=as_json)
+    if dataset.faults and not as_json:
         stderr.print(f"Left out {len(dataset.faults)} broken parts:")
         for fault in dataset.faults:
             stderr.print(f"  {fault}", highlight=False)

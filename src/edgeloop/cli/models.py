@@ -6,11 +6,13 @@ from typing import Annotated, Any
 
 import typer
 
+from edgeloop.cli import evaluations
 from edgeloop.cli.connecting import connected
 from edgeloop.cli.console import stderr, stdout
 from edgeloop.cli.finding import find_model
 from edgeloop.cli.options import find_project
 from edgeloop.cli.tables import AsJson, show, show_json, show_one
+from edgeloop.cli.telling import tell
 from edgeloop.client import LoopClient
 from edgeloop.client.calls import conversions
 from edgeloop.client.calls import models as calls
@@ -23,6 +25,7 @@ from edgeloop.client.calls.records import (
 from edgeloop.errors import InputError, NotFound
 
 app = typer.Typer(help="The models of a project.", no_args_is_help=True)
+app.command("evaluation")(connected(evaluations.evaluate))
 Project = Annotated[str, typer.Argument(metavar="ORG/PROJECT")]
 Version = Annotated[str, typer.Argument(metavar="VERSION", help="The model's version, or its id.")]
 Format = Annotated[str, typer.Argument(metavar="FORMAT")]
@@ -124,28 +127,33 @@ def compare(
 
 @app.command()
 @connected
-def promote(client: LoopClient, project: Project, version: Version) -> None:
+def promote(
+    client: LoopClient, project: Project, version: Version, as_json: AsJson = False
+) -> None:
     """Let new trainings start from this model; at most one per project."""
     model = find_model(client, find_project(client, project), version)
-    client.send(calls.change_model(model.id, promoted=True))
-    stdout.print(f"New trainings of {project} start from {model.version}.", highlight=False)
+    changed = client.send(calls.change_model(model.id, promoted=True))
+    tell(changed, f"New trainings of {project} start from {model.version}.", as_json=as_json)
 
 
 @app.command()
 @connected
-def demote(client: LoopClient, project: Project, version: Version) -> None:
+def demote(client: LoopClient, project: Project, version: Version, as_json: AsJson = False) -> None:
     """Let new trainings start from scratch again."""
     model = find_model(client, find_project(client, project), version)
-    client.send(calls.change_model(model.id, promoted=False))
-    stdout.print(f"{model.version} is promoted no more.", highlight=False)
+    changed = client.send(calls.change_model(model.id, promoted=False))
+    tell(changed, f"{model.version} is promoted no more.", as_json=as_json)
 
 
 @app.command()
 @connected
-def comment(client: LoopClient, project: Project, version: Version, text: str) -> None:
+def comment(
+    client: LoopClient, project: Project, version: Version, text: str, as_json: AsJson = False
+) -> None:
     """Say what is to be known of a model."""
     model = find_model(client, find_project(client, project), version)
-    client.send(calls.change_model(model.id, comment=text))
+    changed = client.send(calls.change_model(model.id, comment=text))
+    tell(changed, f"{model.version} has the comment.", as_json=as_json)
 
 
 @app.command()
@@ -155,11 +163,13 @@ def retire(
     project: Project,
     version: Version,
     undo: Annotated[bool, typer.Option("--undo", help="Offer it again.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Offer a model no more: for trainings, deployments, conversions. Its files stay."""
     model = find_model(client, find_project(client, project), version)
-    client.send(calls.change_model(model.id, retired=not undo))
-    stdout.print(f"{model.version} is {'offered again' if undo else 'retired'}.", highlight=False)
+    changed = client.send(calls.change_model(model.id, retired=not undo))
+    said = f"{model.version} is {'offered again' if undo else 'retired'}."
+    tell(changed, said, as_json=as_json)
 
 
 @app.command("conversions")
@@ -215,6 +225,7 @@ def upload(
         str | None,
         typer.Option("--to", help="Add it to this VERSION [default: a new one]."),
     ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Upload a model in one format: a new one, or another format of one that is there."""
     record = find_project(client, project)
@@ -227,7 +238,7 @@ def upload(
             record.organization, record.name, model_format, files, model_id=to
         )
         model = client.send(calls.model(client.send(call)))
-    stdout.print(f"{project} {model.version} has {', '.join(model.formats)}.", highlight=False)
+    tell(model, f"{project} {model.version} has {', '.join(model.formats)}.", as_json=as_json)
 
 
 def _compared(
