@@ -1,5 +1,6 @@
 """What every transport does, whatever carries it."""
 
+import contextlib
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from campaigns import until
 from edgeloop.errors import (
     CodecError,
     Conflict,
@@ -17,7 +19,7 @@ from edgeloop.errors import (
     TooLarge,
     Unauthenticated,
 )
-from edgeloop.stream.transport import Limits, Message, Publication, Subscription
+from edgeloop.stream.transport import Limits, Message, Publication, Subscription, serve
 from streams import (
     WAIT_S,
     Callbacks,
@@ -202,6 +204,25 @@ def test_a_closed_client_says_so(way: Way) -> None:
     client.close()
     with pytest.raises(StreamClosed, match="closed"):
         client.call("echo", {})
+
+
+def test_closing_the_client_ends_a_call_that_is_still_connecting(way: Way) -> None:
+    silent = way.stack.enter_context(
+        contextlib.closing(serve(way.url, echo, tls=way.server_security))
+    )
+    client = way.connect(silent)
+    call = in_thread(lambda: client.call("echo", {}))
+    assert until(lambda: client.counters().get("connections_made") == 1)
+    client.close()
+    with pytest.raises(StreamClosed):
+        call.result()
+
+
+def test_nobody_subscribes_by_a_closed_client(way: Way) -> None:
+    client = way.connect(way.serve(echo))
+    client.close()
+    with pytest.raises(StreamClosed, match="connect again"):
+        client.subscribe("weights", Callbacks())
 
 
 def test_who_has_the_token_is_let_in(way: Way) -> None:

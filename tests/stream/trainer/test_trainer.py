@@ -297,6 +297,8 @@ def test_a_closed_client_sends_nothing_more(near: Way) -> None:
         client.close()
         with pytest.raises(StreamClosed):
             client.update()
+        with pytest.raises(StreamClosed, match="another"):
+            client.start_async_update(0.001)
         assert numbers(server) == []
 
 

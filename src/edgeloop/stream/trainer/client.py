@@ -61,6 +61,7 @@ class TrainerClient(ServiceClient):
         self._weights = WeightsInUse()
         self._lock = threading.Lock()
         self._updater: Updater | None = None
+        self._closed = False
         self._next_request = 0.0
         self._updates = self._failures = 0
         super().__init__(
@@ -106,9 +107,12 @@ class TrainerClient(ServiceClient):
     def start_async_update(self, interval_s: float = 10.0) -> None:
         """Update every ``interval_s`` seconds in a thread; a second call changes nothing.
 
-        Failures are counted, logged once per kind, and tried again with growing pauses.
+        Failures are counted, logged once per kind, and tried again with growing pauses. Raises
+        StreamClosed where the client is closed.
         """
         with self._lock:
+            if self._closed:
+                raise StreamClosed("The client is closed: make another one.")
             if self._updater is None:
                 self._updater = Updater(self.update, interval_s)
 
@@ -157,6 +161,7 @@ class TrainerClient(ServiceClient):
     def close(self) -> None:
         """Send nothing more; calls and updates in progress raise StreamClosed. Idempotent."""
         with self._lock:
+            self._closed = True
             updater = self._updater
         if updater:
             updater.end()

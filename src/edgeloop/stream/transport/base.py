@@ -156,7 +156,8 @@ class Client(ABC):
         """Call back with the current publication of ``topic`` and each newer one, in one thread.
 
         While a callback runs newer publications replace each other: it sees the newest only. An
-        error that it raises is logged and counted, and does not end the subscription.
+        error that it raises is logged and counted, and does not end the subscription. Raises
+        StreamClosed where the client is closed.
         """
 
     @abstractmethod

@@ -13,7 +13,7 @@ from edgeloop.stream.transport.base import (
     Message,
     Subscription,
 )
-from edgeloop.stream.transport.connections import Connection, Connections, Open
+from edgeloop.stream.transport.connections import CLIENT_CLOSED, Connection, Connections, Open
 from edgeloop.stream.transport.frames import Kind, error_from
 from edgeloop.stream.transport.subscribing import Subscriber
 
@@ -29,6 +29,7 @@ class CallingClient(Client):
         self._connections = Connections(url, open_link, limits)
         self._lock = threading.Lock()
         self._subscribers: list[Subscriber] = []
+        self._closed = False
 
     def call(self, route: str, message: Message, *, timeout_s: float | None = None) -> Message:
         if not isinstance(message, dict):
@@ -74,9 +75,11 @@ class CallingClient(Client):
     def subscribe(self, topic: str, callback: Callback) -> Subscription:
         subscriber = Subscriber(topic, callback, self._connections)
         with self._lock:
+            if self._closed:
+                raise StreamClosed(CLIENT_CLOSED)
+            subscriber.start()
             self._subscribers = [known for known in self._subscribers if known.is_running]
             self._subscribers.append(subscriber)
-        subscriber.start()
         return subscriber
 
     def counters(self) -> Counters:
@@ -85,6 +88,7 @@ class CallingClient(Client):
     def close(self) -> None:
         self._connections.close()
         with self._lock:
+            self._closed = True
             subscribers, self._subscribers = self._subscribers, []
         for subscriber in subscribers:
             subscriber.close()

@@ -1,17 +1,19 @@
 """The connections of a client: each call has one for itself, lost ones are opened again."""
 
+import contextlib
 import threading
 from collections import deque
 from collections.abc import Callable
 from time import monotonic
 from typing import ClassVar, Protocol
 
-from edgeloop.errors import StreamClosed, StreamTimeout
+from edgeloop.errors import EdgeloopError, StreamClosed, StreamTimeout
 from edgeloop.stream.codec import Decoder, Encoded
 from edgeloop.stream.transport.base import Limits
 from edgeloop.stream.transport.frames import Frame, Kind
 from edgeloop.stream.transport.tally import Ledger, Tally
 
+CLIENT_CLOSED = "The client is closed: connect again."
 _FIRST_PAUSE_S = 0.01
 _LONGEST_PAUSE_S = 0.5
 _FRESH_S = 0.0001
@@ -48,8 +50,32 @@ class Link(Protocol):
         """Close the connection. Idempotent."""
 
 
-Open = Callable[[Tally, float], Link]
-"""(tally, deadline on the monotonic clock) -> link; raises OSError or EdgeloopError."""
+class Attempt:
+    """A link that is being opened; who closes the client ends the waiting for it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._wake: Callable[[], None] | None = None
+        self._interrupted = False
+
+    def waits(self, wake: Callable[[], None]) -> None:
+        """From now on ``wake`` ends what is waited for; raises StreamClosed if that was wanted."""
+        with self._lock:
+            if self._interrupted:
+                raise StreamClosed(CLIENT_CLOSED)
+            self._wake = wake
+
+    def interrupt(self) -> None:
+        """End the attempt from another thread."""
+        with self._lock:
+            self._interrupted = True
+            if self._wake is not None:
+                with contextlib.suppress(OSError):  # what was waited for has ended already
+                    self._wake()
+
+
+Open = Callable[[Tally, float, Attempt], Link]
+"""(tally, deadline on the monotonic clock, attempt) -> link; raises OSError or EdgeloopError."""
 
 
 class Connection:
@@ -78,7 +104,7 @@ class Connections:
         self._changed = threading.Condition()
         self._idle: deque[Connection] = deque()
         self._all: set[Connection] = set()
-        self._opening = 0
+        self._opening: set[Attempt] = set()
         self._waiting = 0
 
     def borrow(self, now: float, seconds: float) -> Connection:
@@ -92,8 +118,9 @@ class Connections:
                 connection = self._idle.pop()
             except IndexError:
                 late = True
-                if self._may_open(now + seconds):
-                    return self._open(now + seconds)
+                attempt = self._attempt(now + seconds)
+                if attempt is not None:
+                    return self._open(attempt, now + seconds)
                 continue
             if now - connection.quiet_since < _FRESH_S or not connection.link.has_ended():
                 connection.late = late
@@ -125,14 +152,16 @@ class Connections:
             self._changed.notify_all()
             for connection in self._all:
                 connection.link.interrupt()
+            for attempt in self._opening:
+                attempt.interrupt()
         while True:
             try:
                 self.drop(self._idle.pop())
             except IndexError:
                 return
 
-    def _may_open(self, deadline: float) -> bool:
-        """Wait until there is room for another connection, or (False) an idle one."""
+    def _attempt(self, deadline: float) -> Attempt | None:
+        """Wait until there is room for another connection, or (None) an idle one."""
         with self._changed:
             self._waiting += 1
             try:
@@ -143,48 +172,52 @@ class Connections:
             finally:
                 self._waiting -= 1
             if self._closing.is_set():
-                raise StreamClosed("The client is closed: connect again.")
+                raise StreamClosed(CLIENT_CLOSED)
             if not there:
                 raise StreamTimeout(f"{self._most} calls to {self._url} are waiting already.")
             if self._idle:
-                return False
-            self._opening += 1
-            return True
+                return None
+            self._opening.add(attempt := Attempt())
+            return attempt
 
     def _has_room(self) -> bool:
-        return len(self._all) + self._opening < self._most
+        return len(self._all) + len(self._opening) < self._most
 
-    def _open(self, deadline: float) -> Connection:
+    def _open(self, attempt: Attempt, deadline: float) -> Connection:
         """Connect, again and again until the deadline; raises what cannot become better."""
         tally = self.ledger.open()
         try:
-            connection = Connection(self._persist(tally, deadline), tally)
+            connection = Connection(self._persist(tally, deadline, attempt), tally)
         except BaseException:
             self.ledger.close(tally)
             with self._changed:
-                self._opening -= 1
+                self._opening.discard(attempt)
                 self._changed.notify()
             raise
         with self._changed:
-            self._opening -= 1
+            self._opening.discard(attempt)
             self._all.add(connection)
             self.way = connection.link.way
         if self._closing.is_set():
             self.drop(connection)
-            raise StreamClosed("The client is closed: connect again.")
+            raise StreamClosed(CLIENT_CLOSED)
         return connection
 
-    def _persist(self, tally: Tally, deadline: float) -> Link:
+    def _persist(self, tally: Tally, deadline: float, attempt: Attempt) -> Link:
         pause, why = _FIRST_PAUSE_S, ""
         while True:
             try:
-                return self._open_link(tally, deadline)
-            except (OSError, StreamClosed, StreamTimeout) as error:
+                return self._open_link(tally, deadline, attempt)
+            except (OSError, EdgeloopError) as error:
+                if self._closing.is_set():
+                    raise StreamClosed(CLIENT_CLOSED) from error
+                if not isinstance(error, OSError | StreamClosed | StreamTimeout):
+                    raise
                 if not (why and isinstance(error, StreamTimeout)):  # the last attempt was cut short
                     why = str(error)
             left = deadline - monotonic()
             if left <= 0:
                 raise StreamTimeout(f"No server answered at {self._url} in time ({why}).")
             if self._closing.wait(min(pause, left)):
-                raise StreamClosed("The client is closed: connect again.")
+                raise StreamClosed(CLIENT_CLOSED)
             pause = min(2 * pause, _LONGEST_PAUSE_S)

@@ -12,6 +12,7 @@ from edgeloop.stream.codec import Encoded
 from edgeloop.stream.transport.address import Address
 from edgeloop.stream.transport.base import Limits, Security, Tls
 from edgeloop.stream.transport.buffers import Buffers
+from edgeloop.stream.transport.connections import Attempt
 from edgeloop.stream.transport.envelopes import seal, unseal
 from edgeloop.stream.transport.frames import Frame, Kind, check_size
 from edgeloop.stream.transport.grpc.wording import (
@@ -45,7 +46,7 @@ class GrpcDoor:
         self._limits = limits
         self._buffers = Buffers()
 
-    def open(self, tally: Tally, deadline: float) -> "GrpcLink":
+    def open(self, tally: Tally, deadline: float, attempt: Attempt) -> "GrpcLink":
         """A channel; gRPC connects it when it is used."""
         target = self._address.authority
         chosen = [*options(self._limits), *_IMPATIENT]

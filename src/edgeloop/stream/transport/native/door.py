@@ -2,12 +2,14 @@
 
 import socket
 import ssl
+from functools import partial
 from time import monotonic
 
 from edgeloop.errors import StreamError, StreamTimeout, Unauthenticated
 from edgeloop.stream.transport.address import Address
 from edgeloop.stream.transport.base import Limits, Security
 from edgeloop.stream.transport.buffers import Buffers
+from edgeloop.stream.transport.connections import Attempt
 from edgeloop.stream.transport.native.handshake import enter, greet
 from edgeloop.stream.transport.native.listener import dial, dial_nearby
 from edgeloop.stream.transport.native.unix import plain_wire
@@ -28,16 +30,18 @@ class NativeDoor:
         self._limits = limits
         self._buffers = Buffers()
 
-    def open(self, tally: Tally, deadline: float) -> Wire:
+    def open(self, tally: Tally, deadline: float, attempt: Attempt) -> Wire:
         """A connection that may be used; raises OSError, and what the handshake raises."""
-        wire = self._dial(tally, deadline)
+        wire = self._dial(tally, deadline, attempt)
         try:
+            attempt.waits(wire.interrupt)
             wire.within(_left(deadline))
             greeting = greet(wire)
             nearby = self._nearby(greeting.shortcut, tally, deadline)
             if nearby is not None:
                 wire.close()
                 wire = nearby
+                attempt.waits(wire.interrupt)
                 wire.within(_left(deadline))
                 greeting = greet(wire)
             enter(wire, greeting, self._token, self._limits)
@@ -46,15 +50,20 @@ class NativeDoor:
             raise
         return wire
 
-    def _dial(self, tally: Tally, deadline: float) -> Wire:
+    def _dial(self, tally: Tally, deadline: float, attempt: Attempt) -> Wire:
         connection = dial(self._address, _left(deadline))
         if self._tls is None:
             return plain_wire(connection, self._buffers, tally, self._limits)
-        connection.settimeout(_left(deadline))
+        secured = connection
         try:
-            secured = _secured(connection, self._tls, self._address)
+            connection.settimeout(_left(deadline))
+            secured = self._tls.wrap_socket(
+                connection, server_hostname=self._address.host, do_handshake_on_connect=False
+            )
+            attempt.waits(partial(socket.socket.shutdown, secured, socket.SHUT_RDWR))
+            _shake_hands(secured, self._address)
         except BaseException:
-            connection.close()
+            secured.close()
             raise
         return TlsWire(secured, self._buffers, tally)
 
@@ -69,9 +78,9 @@ class NativeDoor:
         return plain_wire(connection, self._buffers, tally, self._limits)
 
 
-def _secured(connection: socket.socket, tls: ssl.SSLContext, address: Address) -> ssl.SSLSocket:
+def _shake_hands(secured: ssl.SSLSocket, address: Address) -> None:
     try:
-        return tls.wrap_socket(connection, server_hostname=address.host)
+        secured.do_handshake()
     except ssl.SSLCertVerificationError as error:
         raise Unauthenticated(
             f"The certificate of {address.url} is not trusted ({error.verify_message}): "

@@ -14,6 +14,7 @@ from edgeloop.stream.codec import Encoded, decode, encode
 from edgeloop.stream.transport.address import Address
 from edgeloop.stream.transport.base import Curve, Limits, Security
 from edgeloop.stream.transport.buffers import Buffers
+from edgeloop.stream.transport.connections import Attempt
 from edgeloop.stream.transport.envelopes import seal, unseal
 from edgeloop.stream.transport.frames import VERSION, Frame, Idle, Kind, check_size
 from edgeloop.stream.transport.tally import Tally
@@ -37,8 +38,8 @@ class ZmqDoor:
         self._limits = limits
         self._buffers = Buffers()
 
-    def open(self, tally: Tally, deadline: float) -> "ZmqLink":
-        """A socket that was greeted; raises StreamTimeout, CodecError."""
+    def open(self, tally: Tally, deadline: float, attempt: Attempt) -> "ZmqLink":
+        """A socket that was greeted; raises StreamTimeout, StreamClosed, CodecError."""
         made: Any = zmq.Context.instance().socket(zmq.DEALER)
         link = ZmqLink(made, self._token, self._limits, self._buffers, tally)
         try:
@@ -49,6 +50,7 @@ class ZmqDoor:
                 _encrypt(made, self._curve)
             made.connect(f"tcp://{self._address.authority}")
             link.within(max(0.001, deadline - monotonic()))
+            attempt.waits(link.interrupt)
             link.greet()
         except BaseException:
             link.close()
