@@ -49,6 +49,14 @@ def key(name: str, *labels: str) -> tuple[str, frozenset[str]]:
     return (f"edgeloop_{name}", frozenset(labels))
 
 
+@pytest.mark.parametrize("path", ["/health", "/ready", routes.STATUS])
+def test_monitors_may_ask_by_head(open_loop: OpenLoop, path: str) -> None:
+    async def story(loop: LoopInProcess) -> None:
+        assert (await (await loop.stranger()).head(path)).status_code == 200
+
+    run(open_loop, story)
+
+
 @pytest.mark.parametrize("path", ["/health", "/ready"])
 def test_anybody_may_ask_whether_the_loop_is_alive_and_ready(
     open_loop: OpenLoop, path: str

@@ -18,6 +18,7 @@ _COOKIE_AGE_S = 400 * 24 * 3600
 """As long as browsers allow: the session itself ends when it was not seen for long enough."""
 
 
+@router.head(routes.STATUS, include_in_schema=False)
 @router.get(routes.STATUS, **told(StatusRecord, login="none"))
 async def status() -> dict[str, str]:
     """The loop is here."""

@@ -83,12 +83,14 @@ def provide(app: FastAPI, kept: Operations) -> None:
     app.state.operations = kept
 
 
+@router.head("/health", include_in_schema=False)
 @router.get("/health", **told(HealthRecord, login="none"))
 async def health() -> dict[str, str]:
     """The loop is alive. Anybody may ask."""
     return {"status": operations.OK}
 
 
+@router.head("/ready", include_in_schema=False)
 @router.get(
     "/ready",
     responses={
