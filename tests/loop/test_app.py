@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import pytest
 from fastapi import FastAPI
+from pydantic import SecretStr
 from starlette.requests import ClientDisconnect
 
 import edgeloop.loop
@@ -81,6 +82,17 @@ def test_the_first_start_says_a_made_up_password_once(loop_settings: LoopSetting
     form = {"username": "admin", "password": said[0]}
     answer = asyncio.run(answer_to(create_app(settings), "POST", routes.LOGIN, data=form))
     assert (len(said), answer.status_code) == (1, 200)
+
+
+def test_a_password_that_is_too_short_is_refused_at_the_first_start(
+    loop_settings: LoopSettings,
+) -> None:
+    short = loop_settings.model_copy(update={"admin_password": SecretStr("seven77")})
+    with pytest.raises(ConfigError, match=r"7 characters: choose one of 8 .*--admin-password"):
+        asyncio.run(answer_to(create_app(short), "GET", routes.STATUS))
+    asyncio.run(answer_to(create_app(loop_settings), "GET", routes.STATUS))
+    later = asyncio.run(answer_to(create_app(short), "GET", routes.STATUS))
+    assert later.status_code == 200  # only the first start makes the account
 
 
 def test_without_a_listener_the_made_up_password_is_in_a_file_for_its_owner_alone(

@@ -11,18 +11,17 @@ from edgeloop.loop.api.documented import Nothing, answers, page_of
 from edgeloop.loop.api.paging import Limit, behind, page
 from edgeloop.loop.services import access, accounts, sessions
 from edgeloop.loop.services.accounts import PasswordChange
+from edgeloop.loop.services.passwords import LENGTHS
 from edgeloop.loop.services.sessions import Session
 from edgeloop.protocol.payloads.parsing import Payload
 from edgeloop.protocol.routes import V1
 
 router = APIRouter()
 
-_LENGTHS = range(8, 1001)
-
 
 def _long_enough(password: SecretStr) -> SecretStr:
-    if len(password) not in _LENGTHS:
-        raise ValueError(f"a password has {_LENGTHS[0]} to {_LENGTHS[-1]} characters")
+    if len(password) not in LENGTHS:
+        raise ValueError(f"a password has {LENGTHS[0]} to {LENGTHS[-1]} characters")
     return password
 
 
@@ -31,7 +30,7 @@ Password = Annotated[
     AfterValidator(_long_enough),
     Field(
         examples=["correct horse"],
-        json_schema_extra={"minLength": _LENGTHS[0], "maxLength": _LENGTHS[-1]},
+        json_schema_extra={"minLength": LENGTHS[0], "maxLength": LENGTHS[-1]},
     ),
 ]
 

@@ -9,11 +9,12 @@ from datetime import datetime
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from edgeloop.errors import Conflict, NotFound, Unprocessable
+from edgeloop.errors import ConfigError, Conflict, NotFound, Unprocessable
 from edgeloop.loop.db.tables import AccountRow, MembershipRow, ProjectRow
 from edgeloop.loop.services import access, grants, passwords, sessions
 from edgeloop.loop.services.access import Right
 from edgeloop.loop.services.grants import Grants
+from edgeloop.loop.services.passwords import LENGTHS
 from edgeloop.loop.services.sessions import Origin
 from edgeloop.loop.services.workspace import Caller, Workspace, Workspaces
 
@@ -54,12 +55,18 @@ class PasswordChange:
 async def ensure_admin(workspaces: Workspaces, password: str | None = None) -> str | None:
     """Make the account ``admin`` if there is no account yet.
 
-    Returns the password that was made up where none was given, to be shown once; else None.
+    Returns the password that was made up where none was given, to be shown once; else None. Raises
+    ConfigError for one that is too short or too long.
     """
     async with workspaces.read() as workspace:
         if await workspace.session.scalar(select(AccountRow.id).limit(1)):
             return None
     chosen = password or passwords.made_up()
+    if len(chosen) not in LENGTHS:
+        raise ConfigError(
+            f"The password of {ADMIN} has {len(chosen)} characters: choose one of {LENGTHS[0]} to "
+            f"{LENGTHS[-1]} with --admin-password (EDGELOOP_ADMIN_PASSWORD)."
+        )
     try:
         await add(workspaces, ADMIN, password=chosen, is_admin=True)
     except Conflict:  # another process was faster

@@ -17,6 +17,8 @@ HASHER = argon2.PasswordHasher()
 AT_ONCE = 2
 """Each takes 64 MiB for some 50 ms; more at once would only take more memory."""
 MAX_WAITING = 200
+LENGTHS = range(8, 1001)
+"""How many characters a password has."""
 
 T = TypeVar("T")
 
