@@ -118,12 +118,11 @@ def _engine(url: str) -> AsyncEngine:
         return create_async_engine(
             url, json_serializer=_to_json, connect_args=own, pool_size=_CONNECTIONS
         )
-    except ModuleNotFoundError as error:
-        raise ConfigError(f"The database takes {error.name}, which is not installed.") from error
-    except (ArgumentError, InvalidRequestError) as error:
+    except (ArgumentError, InvalidRequestError, ModuleNotFoundError) as error:
         raise ConfigError(
             "EDGELOOP_DATABASE_URL is no database that the loop can use "
-            f"({error}): write sqlite+aiosqlite:////path/to/file, or leave it out."
+            f"({error}): it keeps its data in SQLite. Write sqlite+aiosqlite:////path/to/file, or "
+            "leave it out."
         ) from error
 
 
