@@ -105,6 +105,11 @@ def test_the_files_of_a_flat_zip_are_there(comment: bytes) -> None:
     assert read(zipped_names(files, comment=comment)) == files
 
 
+def test_folders_and_what_macos_adds_are_passed_over() -> None:
+    names = ("model.pt", "folder/", "__MACOSX/", "__MACOSX/._model.pt", ".DS_Store")
+    assert read(zipped_names(dict.fromkeys(names, b"x"))) == {"model.pt": b"x"}
+
+
 def test_a_model_that_was_downloaded_can_be_unpacked() -> None:
     weights = ReceivedFile("model.pt", io.BytesIO(b"weights"))
     with archive_of([weights], {"id": "m"}) as archive:
@@ -121,7 +126,6 @@ def test_a_model_that_was_downloaded_can_be_unpacked() -> None:
         "..\\model.pt",
         "C:\\model.pt",
         "folder/model.pt",
-        "folder/",
         "..",
         ".",
         "model.pt\0.txt",

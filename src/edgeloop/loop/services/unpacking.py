@@ -33,8 +33,9 @@ _MAX_COMMENT_BYTES = 1 << 16
 def unpacked(packed: ReceivedFile, *, max_bytes: int) -> Iterator[Sequence[ReceivedFile]]:
     """The files of a zip, to be read until the block ends; nothing is written to the disk.
 
-    Blocking. Raises Unprocessable for folders, links, encrypted entries, more than ``MAX_FILES``
-    files or ``max_bytes`` bytes of them, and, also while the block reads, for a broken zip.
+    Entries of folders, and what macOS adds, are passed over. Blocking. Raises Unprocessable for
+    files in folders, links, encrypted entries, more than ``MAX_FILES`` files or ``max_bytes`` bytes
+    of them, and, also while the block reads, for a broken zip.
     """
     with contextlib.ExitStack() as stack, _told(packed.name, _BROKEN):
         with _told(packed.name, (ValueError,)):
@@ -48,6 +49,8 @@ def _opened(
     _check_directory(packed)
     archive = stack.enter_context(zipfile.ZipFile(packed.content))
     entries = archive.infolist()
+    _check_number(packed.name, entries)
+    entries = [entry for entry in entries if not _is_passed_over(entry)]
     _check(packed.name, entries, max_bytes=max_bytes)
     return [
         ReceivedFile(entry.filename, stack.enter_context(archive.open(entry))) for entry in entries
@@ -62,9 +65,18 @@ def _told(name: str, errors: tuple[type[Exception], ...]) -> Iterator[None]:
         raise Unprocessable(f"{name} is no zip that can be read ({error}).") from error
 
 
-def _check(name: str, entries: Sequence[zipfile.ZipInfo], *, max_bytes: int) -> None:
+def _is_passed_over(entry: zipfile.ZipInfo) -> bool:
+    """Folders hold nothing themselves; macOS adds what only its Finder reads."""
+    path = entry.orig_filename
+    return path.endswith("/") or path.startswith("__MACOSX/") or path == ".DS_Store"
+
+
+def _check_number(name: str, entries: Sequence[zipfile.ZipInfo]) -> None:
     if len(entries) > MAX_FILES:
         raise Unprocessable(f"{name} has {len(entries)} files: up to {MAX_FILES} are accepted.")
+
+
+def _check(name: str, entries: Sequence[zipfile.ZipInfo], *, max_bytes: int) -> None:
     for entry in entries:
         _check_entry(name, entry)
     size = sum(entry.file_size for entry in entries)
