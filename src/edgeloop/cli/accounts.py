@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from edgeloop.cli.tables import AsJson, show, show_one
-from edgeloop.client import LoopClient
+from edgeloop.client import LoopClient, items
 from edgeloop.client.calls import users
 from edgeloop.client.calls.account_records import MeRecord, SessionRecord, UserRecord
 
@@ -40,7 +40,7 @@ def list_sessions(
     """List one's logins that have not ended, the one last seen first; end some."""
     for session_id in end or ():
         client.send(users.end_session(session_id))
-    show(client.send(users.sessions()).items, _COLUMNS, as_json=as_json)
+    show(list(items(client, users.sessions())), _COLUMNS, as_json=as_json)
 
 
 def roles_of(account: MeRecord | UserRecord) -> str:

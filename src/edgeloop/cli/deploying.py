@@ -11,7 +11,7 @@ from edgeloop.cli.finding import all_models, find_model
 from edgeloop.cli.options import find_project
 from edgeloop.cli.tables import AsJson, show, show_one
 from edgeloop.cli.telling import tell
-from edgeloop.client import LoopClient
+from edgeloop.client import LoopClient, items
 from edgeloop.client.calls import deployments as calls
 from edgeloop.client.calls.records import DeploymentRecord, ProjectRecord
 from edgeloop.errors import InputError, NotFound
@@ -43,7 +43,7 @@ def deploy(
     """Let the detectors of a project run a model; without one, show which they shall run."""
     record = find_project(client, project)
     if history:
-        show(client.send(calls.deployments(record.id)).items, _COLUMNS, as_json=as_json)
+        show(list(items(client, calls.deployments(record.id))), _COLUMNS, as_json=as_json)
         return
     if rollback:
         to = find_model(client, record, version).id if version else None

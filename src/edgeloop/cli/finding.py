@@ -1,6 +1,6 @@
 """Trainings by number, models by version, nodes by name: what people call them, found."""
 
-from edgeloop.client import LoopClient
+from edgeloop.client import LoopClient, items
 from edgeloop.client.calls import models, nodes, trainings
 from edgeloop.client.calls.records import ModelRecord, NodeRecord, ProjectRecord, TrainingRecord
 from edgeloop.errors import InputError, NotFound
@@ -26,24 +26,12 @@ def find_model(client: LoopClient, project: ProjectRecord, version: str) -> Mode
 
 def all_models(client: LoopClient, project: ProjectRecord) -> list[ModelRecord]:
     """All models of a project that have files, newest first."""
-    found: list[ModelRecord] = []
-    after: str | None = None
-    while True:
-        page = client.send(models.project_models(project.id, after=after))
-        found += page.items
-        if (after := page.next) is None:
-            return found
+    return list(items(client, models.project_models(project.id)))
 
 
 def find_node(client: LoopClient, name: str) -> NodeRecord:
     """The node with this name or id; raises NotFound, and InputError where several have it."""
-    found: list[NodeRecord] = []
-    after: str | None = None
-    while True:
-        page = client.send(nodes.nodes(after=after))
-        found += [node for node in page.items if name in (node.id, node.name)]
-        if (after := page.next) is None:
-            break
+    found = [node for node in items(client, nodes.nodes()) if name in (node.id, node.name)]
     if not found:
         raise NotFound(f"No node {name} was ever heard from: edgeloop node list.")
     if len(found) > 1:

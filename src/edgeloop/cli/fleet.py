@@ -11,7 +11,7 @@ from edgeloop.cli.console import stdout
 from edgeloop.cli.finding import find_node
 from edgeloop.cli.options import find_project
 from edgeloop.cli.tables import AsJson, show, show_one
-from edgeloop.client import LoopClient
+from edgeloop.client import LoopClient, items
 from edgeloop.client.calls import nodes as calls
 from edgeloop.client.calls.records import NodeRecord
 from edgeloop.types import NodeKind
@@ -46,16 +46,8 @@ def list_nodes(
 ) -> None:
     """List the nodes that were ever heard from."""
     project_id = find_project(client, project).id if project else None
-    found: list[NodeRecord] = []
-    after: str | None = None
-    while True:
-        page = client.send(
-            calls.nodes(kind=kind, project_id=project_id, online=online, after=after)
-        )
-        found += page.items
-        if (after := page.next) is None:
-            break
-    show(found, _COLUMNS, as_json=as_json)
+    found = items(client, calls.nodes(kind=kind, project_id=project_id, online=online))
+    show(list(found), _COLUMNS, as_json=as_json)
 
 
 @app.command("show")

@@ -3,7 +3,7 @@
 import itertools
 import threading
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from rich.console import Group
 from rich.live import Live
@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from edgeloop.cli.console import stderr
-from edgeloop.client import LoopClient
+from edgeloop.client import LoopClient, items
 from edgeloop.client.calls import trainings
 from edgeloop.client.calls.records import EpochRecord, TrainingRecord
 
@@ -30,7 +30,7 @@ def follow(
     with Live(board.shown, console=stderr, refresh_per_second=4, transient=False) as live:
         while True:
             training = client.send(trainings.training(training.id))
-            for epoch in _epochs(client, training, after=board.last):
+            for epoch in items(client, trainings.epochs(training.id, after=str(board.last))):
                 board.add(epoch)
             board.tell(training)
             live.update(board.shown)
@@ -57,15 +57,6 @@ def spark(values: Sequence[float], width: int = _WIDTH) -> str:
     low, high = min(means, default=0.0), max(means, default=0.0)
     scale = (len(_BARS) - 1) / (high - low) if high > low else 0.0
     return "".join(_BARS[round((mean - low) * scale)] for mean in means)
-
-
-def _epochs(client: LoopClient, training: TrainingRecord, *, after: int) -> Iterator[EpochRecord]:
-    """All epochs behind one."""
-    cursor: str | None = str(after)
-    while cursor is not None:
-        page = client.send(trainings.epochs(training.id, after=cursor))
-        yield from page.items
-        cursor = page.next
 
 
 class _Board:

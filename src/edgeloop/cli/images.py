@@ -13,7 +13,7 @@ from edgeloop.cli.console import stderr
 from edgeloop.cli.options import find_project
 from edgeloop.cli.tables import AsJson, show, show_json, show_one
 from edgeloop.cli.telling import tell
-from edgeloop.client import LoopClient
+from edgeloop.client import LoopClient, items
 from edgeloop.client.calls import annotations as annotation_calls
 from edgeloop.client.calls import images as calls
 from edgeloop.client.calls.image_queries import EVERYTHING, Chosen, ImageChange, ImageQuery
@@ -228,8 +228,8 @@ def history(
         said = f"Version {restore} is version {image.annotation_version} now."
         tell(image, said, as_json=as_json)
         return
-    found = client.send(annotation_calls.annotation_history(image_id, limit=1000))
-    show(found.items, _VERSION_COLUMNS, as_json=as_json)
+    found = items(client, annotation_calls.annotation_history(image_id, limit=1000))
+    show(list(found), _VERSION_COLUMNS, as_json=as_json)
 
 
 class _Selection:

@@ -8,7 +8,7 @@ import typer
 from edgeloop.cli.connecting import connected
 from edgeloop.cli.tables import AsJson, show
 from edgeloop.cli.telling import tell
-from edgeloop.client import LoopClient
+from edgeloop.client import LoopClient, items
 from edgeloop.client.calls import members
 from edgeloop.client.calls.account_records import OrganizationRecord
 
@@ -25,12 +25,7 @@ _COLUMNS: Mapping[str, Callable[[OrganizationRecord], Any]] = {
 @connected
 def list_organizations(client: LoopClient, as_json: AsJson = False) -> None:
     """List the organizations with the number of their projects."""
-    page = client.send(members.organizations())
-    found = [*page.items]
-    while page.next:
-        page = client.send(members.organizations(after=page.next))
-        found += page.items
-    show(found, _COLUMNS, as_json=as_json)
+    show(list(items(client, members.organizations())), _COLUMNS, as_json=as_json)
 
 
 @app.command()

@@ -12,7 +12,7 @@ from edgeloop.cli.console import stdout
 from edgeloop.cli.options import find_project, split_project
 from edgeloop.cli.tables import AsJson, show, show_one
 from edgeloop.cli.telling import tell
-from edgeloop.client import LoopClient
+from edgeloop.client import LoopClient, items
 from edgeloop.client.calls.projects import (
     create_project,
     delete_project,
@@ -82,7 +82,7 @@ def create(
 @connected
 def list_projects(client: LoopClient, as_json: AsJson = False) -> None:
     """List all projects with their number of images by state."""
-    show(client.send(projects()).items, _COLUMNS, as_json=as_json)
+    show(list(items(client, projects())), _COLUMNS, as_json=as_json)
 
 
 @app.command("show")

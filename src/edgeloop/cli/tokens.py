@@ -10,7 +10,7 @@ from edgeloop.cli.connecting import connected
 from edgeloop.cli.console import stderr, stdout
 from edgeloop.cli.tables import AsJson, show, show_one
 from edgeloop.cli.users import find_user
-from edgeloop.client import LoopClient
+from edgeloop.client import LoopClient, items
 from edgeloop.client.calls import tokens
 from edgeloop.client.calls.account_records import TokenRecord
 from edgeloop.errors import InputError, NotFound
@@ -96,9 +96,5 @@ def _scope(text: str) -> Scope:
 
 def _all(client: LoopClient, user: str | None) -> list[TokenRecord]:
     user_id = find_user(client, user).id if user else None
-    page = client.send(tokens.tokens(user_id=user_id))
-    found = [*page.items]
-    while page.next:
-        page = client.send(tokens.tokens(user_id=user_id, after=page.next))
-        found += page.items
+    found = items(client, tokens.tokens(user_id=user_id))
     return sorted(found, key=lambda token: token.created)

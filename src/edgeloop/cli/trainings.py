@@ -1,7 +1,8 @@
 """``edgeloop training``: start, follow, stop and abort trainings; their queue."""
 
+import itertools
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any
 
 import typer
@@ -13,7 +14,7 @@ from edgeloop.cli.following import follow, state_of
 from edgeloop.cli.options import find_project
 from edgeloop.cli.tables import AsJson, show, show_json, show_one
 from edgeloop.cli.telling import tell
-from edgeloop.client import LoopClient
+from edgeloop.client import LoopClient, items
 from edgeloop.client.calls import trainings as calls
 from edgeloop.client.calls.records import ProjectRecord, TrainingRecord, WaitingRecord
 from edgeloop.errors import InputError, NotFound, TrainingFailed
@@ -23,6 +24,7 @@ Project = Annotated[str, typer.Argument(metavar="ORG/PROJECT")]
 Number = Annotated[int, typer.Argument(min=1, metavar="NUMBER", help="The training's number.")]
 Follow = Annotated[bool, typer.Option("--follow", "-f", help="Show its epochs until it has ended.")]
 _SCRATCH = "none"
+_PAGE = 1000
 
 _COLUMNS: Mapping[str, Callable[[TrainingRecord], Any]] = {
     "number": lambda training: training.number,
@@ -62,13 +64,16 @@ _QUEUE: Mapping[str, Callable[[WaitingRecord], Any]] = {
 def list_trainings(
     client: LoopClient,
     project: Project,
-    limit: Annotated[int, typer.Option(min=1, max=1000, help="Up to so many.")] = 50,
+    limit: Annotated[int, typer.Option(min=1, help="Up to so many.")] = 50,
     as_json: AsJson = False,
 ) -> None:
     """List the trainings of a project, newest first."""
     record = find_project(client, project)
-    found = client.send(calls.project_trainings(record.id, limit=limit)).items
-    show(found, _COLUMNS, as_json=as_json)
+    call = calls.project_trainings(record.id, limit=min(limit + 1, _PAGE))
+    found = list(itertools.islice(items(client, call), limit + 1))
+    show(found[:limit], _COLUMNS, as_json=as_json)
+    if not as_json and len(found) > limit:
+        stderr.print(f"There are more than these {limit}; --limit shows more.", highlight=False)
 
 
 @app.command("start")
@@ -191,17 +196,17 @@ def queue(
     as_json: AsJson = False,
 ) -> None:
     """List the trainings that wait, in the order in which they get a trainer; change it."""
-    waiting = client.send(calls.queue()).items
+    waiting = list(items(client, calls.queue()))
     if move is not None:
         place = _waiting(waiting, before).training.id if before is not None else None
         client.send(calls.place_training(_waiting(waiting, move).training.id, before=place))
-        waiting = client.send(calls.queue()).items
+        waiting = list(items(client, calls.queue()))
     elif before is not None:
         raise InputError("--before says where: say with --move which training.")
     show(waiting, _QUEUE, as_json=as_json)
 
 
-def _waiting(waiting: tuple[WaitingRecord, ...], which: tuple[str, int]) -> WaitingRecord:
+def _waiting(waiting: Sequence[WaitingRecord], which: tuple[str, int]) -> WaitingRecord:
     project, number = which
     named = [w for w in waiting if (w.project, w.training.number) == (project, number)]
     if not named:
@@ -213,7 +218,7 @@ def _reason(client: LoopClient, training: TrainingRecord) -> str:
     """Why a training is queued still, in a sentence; empty where it is not."""
     if training.state != "queued":
         return ""
-    waiting = client.send(calls.queue()).items
+    waiting = items(client, calls.queue())
     return next((w.reason for w in waiting if w.training.id == training.id), "")
 
 

@@ -1,6 +1,7 @@
 """Image files on their way: ``edgeloop image upload`` and ``edgeloop image download``."""
 
 import hashlib
+import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -14,7 +15,7 @@ from edgeloop.cli.console import progress_bar, stderr, stdout
 from edgeloop.cli.options import find_project
 from edgeloop.cli.tables import AsJson
 from edgeloop.cli.telling import tell
-from edgeloop.client import LoopClient
+from edgeloop.client import LoopClient, items, pages
 from edgeloop.client.calls.image_queries import ImageQuery
 from edgeloop.client.calls.image_records import ImageDetails, UploadReceipt
 from edgeloop.client.calls.images import Sort, image_content, image_count, images, upload_receipts
@@ -95,8 +96,8 @@ def download(
     fetched = 0
     with progress_bar() as bar, ThreadPoolExecutor(_THREADS) as threads:
         receiving = bar.add_task("downloading", total=total)
-        for batch in _pages(client, record.id, query):
-            for is_new in threads.map(fetch, batch):
+        for page in pages(client, images(record.id, query, limit=_PAGE)):
+            for is_new in threads.map(fetch, page.items):
                 fetched += is_new
                 bar.advance(receiving)
     stdout.print(f"Downloaded {fetched} images to {folder}.", highlight=False)
@@ -108,27 +109,8 @@ def images_of(
     client: LoopClient, project_id: str, query: ImageQuery, *, sort: Sort, limit: int
 ) -> Iterator[ImageDetails]:
     """Up to ``limit`` images, page by page."""
-    after: str | None = None
-    while limit > 0:
-        call = images(project_id, query, sort=sort, after=after, limit=min(limit, _PAGE))
-        page = client.send(call)
-        yield from page.items
-        limit -= len(page.items)
-        after = page.next
-        if after is None:
-            return
-
-
-def _pages(
-    client: LoopClient, project_id: str, query: ImageQuery
-) -> Iterator[Sequence[ImageDetails]]:
-    after: str | None = None
-    while True:
-        page = client.send(images(project_id, query, after=after, limit=_PAGE))
-        yield page.items
-        after = page.next
-        if after is None:
-            return
+    call = images(project_id, query, sort=sort, limit=min(limit, _PAGE))
+    return itertools.islice(items(client, call), limit)
 
 
 def _jpegs(paths: Iterable[Path]) -> list[Path]:

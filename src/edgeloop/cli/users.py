@@ -12,10 +12,9 @@ from edgeloop.cli.console import stderr, stdout
 from edgeloop.cli.options import find_project
 from edgeloop.cli.tables import AsJson, show
 from edgeloop.cli.telling import tell
-from edgeloop.client import LoopClient
+from edgeloop.client import LoopClient, items
 from edgeloop.client.calls import members, users
 from edgeloop.client.calls.account_records import MemberRecord, MeRecord, UserRecord
-from edgeloop.client.calls.page import Page
 from edgeloop.errors import InputError, NotFound
 from edgeloop.types import ROLES
 
@@ -65,13 +64,7 @@ def add_user(
 @connected
 def list_users(client: LoopClient, as_json: AsJson = False) -> None:
     """List all accounts with their roles."""
-    found: list[UserRecord] = []
-    page = client.send(users.users())
-    found += page.items
-    while page.next:
-        page = client.send(users.users(after=page.next))
-        found += page.items
-    show(found, _COLUMNS, as_json=as_json)
+    show(list(items(client, users.users())), _COLUMNS, as_json=as_json)
 
 
 @app.command("remove")
@@ -156,19 +149,11 @@ def role(
 @connected
 def list_members(client: LoopClient, place: Place, as_json: AsJson = False) -> None:
     """List who has which role in an organization or a project; admins of the loop are not."""
-    is_project = "/" in place
-    project_id = find_project(client, place).id if is_project else ""
-
-    def page_after(after: str | None) -> Page[MemberRecord]:
-        if is_project:
-            return client.send(members.project_members(project_id, after=after))
-        return client.send(members.organization_members(place, after=after))
-
-    page = page_after(None)
-    found = [*page.items]
-    while page.next:
-        page = page_after(page.next)
-        found += page.items
+    if "/" in place:
+        call = members.project_members(find_project(client, place).id)
+    else:
+        call = members.organization_members(place)
+    found = items(client, call)
     show(sorted(found, key=lambda m: (m.username, m.place)), _MEMBER_COLUMNS, as_json=as_json)
 
 

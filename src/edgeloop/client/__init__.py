@@ -8,6 +8,7 @@ from edgeloop.client.call import Call
 from edgeloop.client.calls.image_queries import Chosen, ImageChange, ImageQuery
 from edgeloop.client.calls.page import Page
 from edgeloop.client.http import AsyncLoopClient, LoopClient
+from edgeloop.client.paging import async_items, async_pages, items, pages
 from edgeloop.client.retry import Backoff
 from edgeloop.client.settings import ClientSettings
 from edgeloop.types import ImageMetadata
@@ -28,7 +29,11 @@ __all__ = [
     "LoopClient",
     "LoopSession",
     "Page",
+    "async_items",
+    "async_pages",
     "calls",
+    "items",
+    "pages",
 ]
 
 
