@@ -13,7 +13,7 @@ from edgeloop.cli.finding import find_model
 from edgeloop.cli.options import find_project
 from edgeloop.cli.tables import AsJson, show, show_json, show_one
 from edgeloop.cli.telling import tell
-from edgeloop.client import LoopClient
+from edgeloop.client import LoopClient, items
 from edgeloop.client.calls import conversions
 from edgeloop.client.calls import models as calls
 from edgeloop.client.calls.records import (
@@ -66,12 +66,10 @@ def list_models(
 ) -> None:
     """List the models of a project, newest first."""
     record = find_project(client, project)
-    found = client.send(
-        calls.project_models(
-            record.id, model_format=model_format, training=training, retired=retired
-        )
-    ).items
-    show(found, _COLUMNS, as_json=as_json)
+    call = calls.project_models(
+        record.id, model_format=model_format, training=training, retired=retired
+    )
+    show(list(items(client, call)), _COLUMNS, as_json=as_json)
 
 
 @app.command("show")
@@ -182,11 +180,11 @@ def list_conversions(
 ) -> None:
     """List which models lack a format that the project wants."""
     record = find_project(client, project)
-    found = client.send(conversions.conversions(record.id)).items
+    found = list(items(client, conversions.conversions(record.id)))
     if retry:
         for failed in [c for c in found if c.state == "failed" and c.id]:
             client.send(conversions.retry_conversion(str(failed.id)))
-        found = client.send(conversions.conversions(record.id)).items
+        found = list(items(client, conversions.conversions(record.id)))
     show(found, _MISSING, as_json=as_json)
 
 
