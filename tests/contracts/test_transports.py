@@ -3,6 +3,7 @@
 import contextlib
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -267,6 +268,38 @@ def test_many_threads_use_one_client(way: Way) -> None:
 
     for outcome in [in_thread(lambda thread=thread: work(thread)) for thread in range(8)]:  # type: ignore[misc]
         outcome.result()
+
+
+def test_connections_that_no_call_needs_any_more_are_closed_but_for_a_few(way: Way) -> None:
+    together = threading.Barrier(10)
+
+    def wait_for_all(route: str, message: Message) -> Message:
+        if route == "all":
+            together.wait(WAIT_S)
+        return message
+
+    limits = replace(way.limits, idle_s=0.05)
+    client = way.connect(way.serve(wait_for_all), limits=limits)
+    for outcome in [in_thread(lambda: client.call("all", {})) for _ in range(10)]:
+        outcome.result()
+    assert client.counters()["connections_made"] == 10
+    assert until(lambda: client.counters()["connections"] == 4)
+    assert client.call("echo", {"n": 1}) == {"n": 1}
+
+
+def test_more_calls_than_a_client_makes_at_once_wait_and_subscriptions_do_not(way: Way) -> None:
+    gate, callbacks = Gate(), Callbacks()
+    server = way.serve(gate)
+    client = way.connect(server, limits=replace(way.limits, calls=1))
+    slow = in_thread(lambda: client.call("slow", {}))
+    assert gate.entered.wait(WAIT_S)
+    with pytest.raises(StreamTimeout, match="1 calls"):
+        client.call("echo", {}, timeout_s=0.05)
+    client.subscribe("weights", callbacks)
+    callbacks.until(server.publish("weights", {}))
+    gate.open.set()
+    assert slow.result() == {}
+    assert client.call("echo", {"n": 1}) == {"n": 1}
 
 
 def test_a_subscriber_gets_what_is_published(way: Way) -> None:

@@ -215,7 +215,8 @@ def test_an_awaited_call_ends_at_its_deadline(near: Way) -> None:
     in_asyncio(near, server, story)
 
 
-def test_more_awaited_calls_than_connections_wait_for_each_other(near: Way) -> None:
+@pytest.mark.parametrize("limits", [Limits(connections=3), Limits(calls=3)])
+def test_more_awaited_calls_than_allowed_wait_for_each_other(near: Way, limits: Limits) -> None:
     server = serve(near, twice=twice)
 
     async def story(client: AsyncInferenceClient) -> None:
@@ -223,7 +224,28 @@ def test_more_awaited_calls_than_connections_wait_for_each_other(near: Way) -> N
         assert answers == [{"x": 2 * n} for n in range(50)]
         assert client.counters()["connections_made"] <= 3
 
-    in_asyncio(near, server, story, limits=Limits(connections=3))
+    in_asyncio(near, server, story, limits=limits)
+
+
+def test_one_client_is_used_from_several_event_loops_at_once(near: Way) -> None:
+    gate = Gate()
+    server = serve(near, slow=lambda payload: gate("slow", payload), twice=twice)
+    client = AsyncInferenceClient(server.url, **client_options(near, limits=Limits(calls=1)))
+
+    async def wait_in_line() -> list[Message]:
+        return await asyncio.gather(*(client.call("twice", {"x": n}) for n in range(3)))
+
+    async def hold_up() -> Message:
+        return await client.call("slow", {"n": 1})
+
+    slow = in_thread(lambda: asyncio.run(hold_up()))
+    assert gate.entered.wait(WAIT_S)
+    waiting = in_thread(lambda: asyncio.run(wait_in_line()))
+    gate.open.set()
+    assert slow.result() == {"n": 1}
+    assert waiting.result() == [{"x": 2 * n} for n in range(3)]
+    assert asyncio.run(wait_in_line()) == [{"x": 2 * n} for n in range(3)]
+    asyncio.run(client.aclose())
 
 
 def test_a_call_that_finds_no_room_ends_at_its_deadline(near: Way) -> None:

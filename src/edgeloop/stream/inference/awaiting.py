@@ -2,11 +2,15 @@
 
 import asyncio
 import contextlib
+import sys
+import threading
+from asyncio import AbstractEventLoop, Semaphore
 from collections.abc import Callable
 from concurrent.futures import Future
 from time import monotonic
 from types import TracebackType
 from typing import Self, TypeVar, Unpack
+from weakref import WeakKeyDictionary
 
 from edgeloop.errors import RemoteError, StreamClosed, StreamTimeout
 from edgeloop.stream.inference.names import KIND, route_of
@@ -28,20 +32,22 @@ class AsyncInferenceClient:
     """Calls an `InferenceServer`; many calls at once are fine, by every transport.
 
     For ``async with``, which raises what the constructor of `InferenceClient` does. Each call waits
-    in a thread of its own, at most ``limits.connections`` of them. One that is cancelled goes on
-    there until it is answered or its deadline has come: the client stays usable.
+    in a thread of its own, at most ``limits.calls`` of them in an event loop. One that is cancelled
+    goes on there until it is answered or its deadline has come: the client stays usable.
     """
 
     def __init__(
         self, server: str, port_num: int | None = None, **options: Unpack[ClientOptions]
     ) -> None:
-        most = options.get("limits", Limits()).connections
+        limits = options.get("limits", Limits())
         self._wait_s = options.get("wait_for_server_s", 0.0)
         self._timeout_s = options.get("timeout_s", DEFAULT_TIMEOUT_S)
         self._url = server_url(server, port_num)
         self._client = connect_to(self._url, options)
-        self._workers = Workers(most)
-        self._room = asyncio.Semaphore(most)
+        self._most = min(limits.calls, limits.connections)
+        self._workers = Workers(sys.maxsize)  # `_rooms` bound them
+        self._rooms: WeakKeyDictionary[AbstractEventLoop, Semaphore] = WeakKeyDictionary()
+        self._lock = threading.Lock()
 
     async def interfaces(self) -> set[str]:
         """The names that can be called now."""
@@ -96,12 +102,13 @@ class AsyncInferenceClient:
 
     async def _run(self, work: Callable[[], T], *, within_s: float | None = None) -> T:
         """Do ``work`` in a thread, which begins ``within_s`` seconds."""
-        await self._enter(within_s)
         loop = asyncio.get_running_loop()
+        room = self._room_of(loop)
+        await _enter(room, within_s)
         future: asyncio.Future[T] = loop.create_future()
 
         def settle(job: Future[T]) -> None:
-            self._room.release()
+            room.release()
             if not future.done():
                 _hand_over(job, future)
 
@@ -112,16 +119,22 @@ class AsyncInferenceClient:
         try:
             self._workers.submit(work).add_done_callback(tell)
         except RuntimeError as error:
-            self._room.release()
+            room.release()
             raise StreamClosed("The client is closed: make another one.") from error
         return await future
 
-    async def _enter(self, within_s: float | None) -> None:
-        try:
-            async with asyncio.timeout(within_s):
-                await self._room.acquire()
-        except TimeoutError:
-            raise StreamTimeout("As many calls as `Limits.connections` are waiting.") from None
+    def _room_of(self, loop: AbstractEventLoop) -> Semaphore:
+        """Lets so many calls of this loop begin: what asyncio waits for belongs to one loop."""
+        with self._lock:
+            return self._rooms.setdefault(loop, Semaphore(self._most))
+
+
+async def _enter(room: Semaphore, within_s: float | None) -> None:
+    try:
+        async with asyncio.timeout(within_s):
+            await room.acquire()
+    except TimeoutError:
+        raise StreamTimeout("As many calls as `Limits.calls` are waiting.") from None
 
 
 def _hand_over(job: Future[T], future: asyncio.Future[T]) -> None:

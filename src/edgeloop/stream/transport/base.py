@@ -40,6 +40,10 @@ class Limits:
     """The largest message, in either direction."""
     connections: int = 256
     """How many connections (calls at once and subscriptions) a server has, a client makes."""
+    calls: int = 32
+    """How many calls at once a client makes: further ones wait, and other clients have room."""
+    idle_s: float = 10
+    """How long a client keeps connections that no call needs; a few stay open."""
     topics: int = 1024
     """How many topics a server keeps a publication of."""
     handshake_s: float = 5

@@ -16,6 +16,8 @@ from edgeloop.stream.transport.tally import Ledger, Tally
 CLIENT_CLOSED = "The client is closed: connect again."
 _FIRST_PAUSE_S = 0.01
 _LONGEST_PAUSE_S = 0.5
+_LASTING = 4
+"""So many connections of a client stay open however long no call needs them."""
 _FRESH_S = 0.0001
 """A connection that was quiet for longer is looked at before it is used again."""
 
@@ -79,15 +81,19 @@ Open = Callable[[Tally, float, Attempt], Link]
 
 
 class Connection:
-    """A link with what belongs to it; ``late`` if time was lost until the caller got it."""
+    """A link with what belongs to it.
 
-    __slots__ = ("decode", "late", "link", "quiet_since", "tally")
+    ``late`` if time was lost until the caller got it, ``kept`` by a subscription.
+    """
+
+    __slots__ = ("decode", "kept", "late", "link", "quiet_since", "tally")
 
     def __init__(self, link: Link, tally: Tally) -> None:
         self.link = link
         self.tally = tally
         self.decode = Decoder().decode
         self.late = True
+        self.kept = False
         self.quiet_since = 0.0
 
 
@@ -100,14 +106,18 @@ class Connections:
         self._url = url
         self._open_link = open_link
         self._most = limits.connections
+        self._most_calls = min(limits.calls, limits.connections)
+        self._idle_s = limits.idle_s
         self._closing = threading.Event()
         self._changed = threading.Condition()
         self._idle: deque[Connection] = deque()
         self._all: set[Connection] = set()
         self._opening: set[Attempt] = set()
         self._waiting = 0
+        self._kept = 0
+        self._trimmer: threading.Timer | None = None
 
-    def borrow(self, now: float, seconds: float) -> Connection:
+    def borrow(self, now: float, seconds: float, *, kept: bool = False) -> Connection:
         """A connection for the caller alone, ``seconds`` from ``now`` on at the latest.
 
         Raises StreamTimeout, StreamClosed, and what connecting raises.
@@ -118,7 +128,7 @@ class Connections:
                 connection = self._idle.pop()
             except IndexError:
                 late = True
-                attempt = self._attempt(now + seconds)
+                attempt = self._attempt(now + seconds, kept=kept)
                 if attempt is not None:
                     return self._open(attempt, now + seconds)
                 continue
@@ -127,6 +137,19 @@ class Connections:
                 return connection
             self.drop(connection)
 
+    def keep(self, now: float, seconds: float) -> Connection:
+        """As `borrow`, for a subscription: leaves calls their room, and is dropped in the end."""
+        with self._changed:
+            self._kept += 1
+        try:
+            connection = self.borrow(now, seconds, kept=True)
+        except BaseException:
+            with self._changed:
+                self._kept -= 1
+            raise
+        connection.kept = True
+        return connection
+
     def give_back(self, connection: Connection, now: float) -> None:
         """The next call may use this connection."""
         connection.quiet_since = now
@@ -134,6 +157,8 @@ class Connections:
         if self._waiting:
             with self._changed:
                 self._changed.notify()
+        if len(self._idle) > _LASTING and self._trimmer is None:
+            self._trim_later()
         if self._closing.is_set():
             self.close()
 
@@ -143,7 +168,9 @@ class Connections:
         self.ledger.close(connection.tally)
         with self._changed:
             self._all.discard(connection)
-            self._changed.notify()
+            self._kept -= connection.kept
+            connection.kept = False
+            self._changed.notify_all()  # calls and subscriptions wait for different things
 
     def close(self) -> None:
         """Close what is idle, interrupt what is not."""
@@ -154,19 +181,21 @@ class Connections:
                 connection.link.interrupt()
             for attempt in self._opening:
                 attempt.interrupt()
+            if self._trimmer is not None:
+                self._trimmer.cancel()
         while True:
             try:
                 self.drop(self._idle.pop())
             except IndexError:
                 return
 
-    def _attempt(self, deadline: float) -> Attempt | None:
+    def _attempt(self, deadline: float, *, kept: bool) -> Attempt | None:
         """Wait until there is room for another connection, or (None) an idle one."""
         with self._changed:
             self._waiting += 1
             try:
                 there = self._changed.wait_for(
-                    lambda: self._closing.is_set() or self._idle or self._has_room(),
+                    lambda: self._closing.is_set() or self._idle or self._has_room(kept=kept),
                     max(0.0, deadline - monotonic()),
                 )
             finally:
@@ -174,14 +203,36 @@ class Connections:
             if self._closing.is_set():
                 raise StreamClosed(CLIENT_CLOSED)
             if not there:
-                raise StreamTimeout(f"{self._most} calls to {self._url} are waiting already.")
+                raise StreamTimeout(f"{self._most_calls} calls to {self._url} are waiting already.")
             if self._idle:
                 return None
             self._opening.add(attempt := Attempt())
             return attempt
 
-    def _has_room(self) -> bool:
-        return len(self._all) + len(self._opening) < self._most
+    def _has_room(self, *, kept: bool) -> bool:
+        there = len(self._all) + len(self._opening)
+        return there < self._most and (kept or there - self._kept < self._most_calls)
+
+    def _trim_later(self) -> None:
+        with self._changed:
+            if self._trimmer is not None or self._closing.is_set():
+                return
+            timer = threading.Timer(self._idle_s, self._trim)
+            timer.daemon = True
+            with contextlib.suppress(RuntimeError):  # no more threads: the next call tries again
+                timer.start()
+                self._trimmer = timer
+
+    def _trim(self) -> None:
+        """Close what no call needed for long: a server has connections for others, too."""
+        with contextlib.suppress(IndexError):  # calls took what was idle
+            while len(self._idle) > _LASTING:
+                if monotonic() - self._idle[0].quiet_since < self._idle_s:
+                    break
+                self.drop(self._idle.popleft())
+        self._trimmer = None
+        if len(self._idle) > _LASTING:
+            self._trim_later()
 
     def _open(self, attempt: Attempt, deadline: float) -> Connection:
         """Connect, again and again until the deadline; raises what cannot become better."""

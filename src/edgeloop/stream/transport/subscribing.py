@@ -68,7 +68,7 @@ class Subscriber(Subscription):
                 pause = min(2 * pause + _FIRST_PAUSE_S, _LONGEST_PAUSE_S)
 
     def _listen(self) -> None:
-        connection = self._connections.borrow(monotonic(), _CONNECT_S)
+        connection = self._connections.keep(monotonic(), _CONNECT_S)
         try:
             with self._lock:
                 if self._closed.is_set():
