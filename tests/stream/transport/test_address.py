@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from edgeloop.errors import ConfigError
+from edgeloop.errors import ConfigError, StreamClosed
 from edgeloop.stream.transport import connect, serve
 from edgeloop.stream.transport.address import Address, parse_address
-from streams import WAIT_S, echo
+from streams import WAIT_S, Gate, echo, in_thread
 
 
 @pytest.mark.parametrize(
@@ -89,6 +89,41 @@ def test_a_socket_that_somebody_listens_at_is_not_taken(tmp_path: Path) -> None:
             serve(server.url, echo)
         with connect(server.url, timeout_s=WAIT_S) as client:
             assert client.call("echo", {}) == {}
+
+
+def test_closing_again_leaves_the_socket_of_the_next_server(tmp_path: Path) -> None:
+    server = serve(f"unix://{tmp_path}/s", echo)
+    server.close()
+    with serve(server.url, echo) as after, connect(after.url, timeout_s=WAIT_S) as client:
+        server.close()
+        assert client.call("echo", {"n": 1}) == {"n": 1}
+
+
+def test_a_server_that_takes_its_time_to_end_leaves_the_socket_of_the_next_one(
+    tmp_path: Path,
+) -> None:
+    gate = Gate()
+    with serve(f"unix://{tmp_path}/s", gate) as server:
+        client = connect(server.url, timeout_s=WAIT_S)
+        slow = in_thread(lambda: client.call("slow", {}))
+        assert gate.entered.wait(WAIT_S)
+        closing = in_thread(server.close)
+        with pytest.raises(StreamClosed):
+            slow.result()
+        with serve(server.url, echo):
+            gate.open.set()
+            closing.result()
+            assert client.call("echo", {"n": 1}) == {"n": 1}
+        client.close()
+
+
+def test_a_server_whose_socket_was_replaced_leaves_it(tmp_path: Path) -> None:
+    path = tmp_path / "s"
+    with serve(f"unix://{path}", echo) as server:
+        path.unlink()
+        with serve(server.url, echo), connect(server.url, timeout_s=WAIT_S) as client:
+            server.close()
+            assert client.call("echo", {"n": 1}) == {"n": 1}
 
 
 def test_a_file_that_is_no_socket_is_not_replaced(tmp_path: Path) -> None:

@@ -7,7 +7,8 @@ import pytest
 import trustme
 
 from edgeloop.errors import ConfigError, StreamError, StreamTimeout, Unauthenticated
-from edgeloop.stream.transport import Curve, Server, Tls, connect, serve
+from edgeloop.stream.transport import Curve, Limits, Server, Tls, connect, serve
+from stream.transport.raw import Raw
 from streams import WAIT_S, certificates, echo
 
 
@@ -69,6 +70,19 @@ def test_a_server_with_an_authority_wants_certificates_of_its_clients(tmp_path: 
             pytest.raises(StreamError),
         ):
             client.call("echo", {})
+
+
+def test_closing_ends_a_handshake_that_has_begun(tls: tuple[Tls, Tls]) -> None:
+    limits = Limits(handshake_s=2 * WAIT_S)
+    with (
+        serve("tcp://127.0.0.1:0", echo, tls=tls[0], limits=limits) as server,
+        connect(server.url, tls=tls[1], timeout_s=WAIT_S) as client,
+    ):
+        silent = Raw.dial(server.url)
+        client.call("echo", {})  # it came later: the silent one was taken before
+        server.close()
+        assert silent.is_cut_off()
+        silent.close()
 
 
 def shared_segments() -> set[str]:

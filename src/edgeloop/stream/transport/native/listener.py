@@ -34,6 +34,18 @@ def listen_nearby() -> tuple[socket.socket, str]:
     return listening, name
 
 
+def identity(path: Path) -> tuple[int, int] | None:
+    """Which file is at ``path``, None where there is none: a server that comes next makes another.
+
+    (device, inode)
+    """
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
 def dial(address: Address, timeout_s: float) -> socket.socket:
     """A connection to ``address``; raises OSError."""
     if address.scheme == "unix":

@@ -1,5 +1,6 @@
 """Anonymous memory that can be handed to another process; it dies with the last one that has it."""
 
+import contextlib
 import fcntl
 import mmap
 import os
@@ -73,18 +74,27 @@ class SharedMessage(Encoded, eq=False, weakref=True):
 
 
 class Presses:
-    """Makes shared messages; their segments are used again when nobody has the message any more."""
+    """Makes shared messages; their segments are used again when nobody has the message any more.
 
-    def __init__(self) -> None:
+    Bodies of less than ``share_from`` bytes get memory of their own: a segment costs descriptors.
+    """
+
+    def __init__(self, share_from: int) -> None:
+        self._share_from = share_from
         self._lock = threading.Lock()
         self._idle: list[Segment] = []
         self._returned: deque[Segment] = deque()
 
     def print(self, message: Encoded) -> Encoded:
-        """A copy of ``message`` that can be shared."""
+        """A copy of ``message``; it can be shared if it is large and there is memory to share."""
         if not message.size:
             return message
-        segment = self._take(message.size)
+        segment = None
+        if message.size >= self._share_from:
+            with contextlib.suppress(OSError):  # no memory or no descriptor left
+                segment = self._take(message.size)
+        if segment is None:
+            return message.copied_to(memoryview(bytearray(message.size)))
         copied = message.copied_to(segment.view[: message.size])
         shared = SharedMessage(copied.header, copied.parts, copied.size, segment)
         weakref.finalize(shared, self._returned.append, segment)

@@ -13,7 +13,7 @@ from edgeloop.stream.transport.address import Address
 from edgeloop.stream.transport.base import Counters, Handler, Limits, Message, Security, Server
 from edgeloop.stream.transport.buffers import Buffers
 from edgeloop.stream.transport.frames import check_size
-from edgeloop.stream.transport.native.listener import listen, listen_nearby, tune
+from edgeloop.stream.transport.native.listener import identity, listen, listen_nearby, tune
 from edgeloop.stream.transport.native.segments import Presses
 from edgeloop.stream.transport.native.visit import House, Visit
 from edgeloop.stream.transport.tally import Ledger
@@ -45,11 +45,12 @@ class NativeServer(Server):
         context = server_context(tls)
         listening, self._address = listen(address)
         self._listening = [listening]
+        self._file = identity(Path(address.path)) if address.scheme == "unix" else None
         shortcut = ""
         if address.scheme == "tcp" and tls is None and limits.shortcut:
             nearby, shortcut = listen_nearby()
             self._listening.append(nearby)
-        self._presses = Presses()
+        self._presses = Presses(limits.share_from_bytes)
         self._house = House(
             handler, token, context, limits, shortcut, Ledger(), Buffers(), Topics(limits.topics)
         )
@@ -78,7 +79,11 @@ class NativeServer(Server):
         return self._house.ledger.counters()
 
     def close(self) -> None:
-        self._closing.set()
+        with self._lock:
+            if self._closing.is_set():
+                return
+            self._closing.set()
+        self._remove_file()  # first: from now on the path may be another server's
         self._house.topics.close()
         for listening in self._listening:
             with contextlib.suppress(OSError):
@@ -93,8 +98,11 @@ class NativeServer(Server):
                 thread.join(max(0.0, end - monotonic()))
         for listening in self._listening:
             listening.close()
-        if self._address.scheme == "unix":
-            Path(self._address.path).unlink(missing_ok=True)
+
+    def _remove_file(self) -> None:
+        path = Path(self._address.path)
+        if self._file is not None and self._file == identity(path):
+            path.unlink(missing_ok=True)
 
     def _print(self, message: Encoded) -> Encoded:
         check_size(message, self._house.limits.message_bytes)

@@ -21,6 +21,7 @@ from edgeloop.stream.transport.buffers import Buffers
 from edgeloop.stream.transport.desk import Desk
 from edgeloop.stream.transport.frames import Idle, Kind, refusal
 from edgeloop.stream.transport.native.handshake import let_in, refuse
+from edgeloop.stream.transport.native.segments import SharedMessage
 from edgeloop.stream.transport.native.unix import plain_wire
 from edgeloop.stream.transport.native.wire import TlsWire, Wire
 from edgeloop.stream.transport.tally import Ledger
@@ -56,6 +57,7 @@ class Visit:
         self._socket = connection
         self._house = house
         self._refused = refused
+        self._interrupted = False
         self._tally = house.ledger.open()
 
     def run(self) -> None:
@@ -74,6 +76,7 @@ class Visit:
 
     def interrupt(self) -> None:
         """End the visit from another thread."""
+        self._interrupted = True  # first: the handshake of TLS makes another socket of ours
         with contextlib.suppress(OSError):
             socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
 
@@ -104,8 +107,14 @@ class Visit:
         if house.tls is None:
             return plain_wire(self._socket, house.buffers, self._tally, house.limits)
         self._socket.settimeout(house.limits.handshake_s)
-        self._socket = house.tls.wrap_socket(self._socket, server_side=True)
-        return TlsWire(self._socket, house.buffers, self._tally)
+        secured = house.tls.wrap_socket(
+            self._socket, server_side=True, do_handshake_on_connect=False
+        )
+        self._socket = secured
+        if self._interrupted:
+            raise StreamClosed("The server was closed.")
+        secured.do_handshake()
+        return TlsWire(secured, house.buffers, self._tally)
 
     def _turn(self, wire: Wire, desk: Desk) -> None:
         # All that refers to the message ends with this call: its memory can be used again.
@@ -138,11 +147,18 @@ class Visit:
                     break
                 continue
             wire.pausing(self._house.limits.stall_s)
-            wire.send(Kind.PUBLICATION, edition.body)
+            wire.send(Kind.PUBLICATION, _lent(edition.body))
             seen = edition.version
             del edition
             _await_ready(wire)
         raise StreamError("the subscription is over")
+
+
+def _lent(body: Encoded) -> Encoded:
+    """The publication for one subscriber: sending may empty a message, others need it whole."""
+    if isinstance(body, SharedMessage):
+        return body
+    return Encoded(body.header, [*body.parts], body.size)
 
 
 def _await_ready(wire: Wire) -> None:
