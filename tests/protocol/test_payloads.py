@@ -102,6 +102,12 @@ def test_a_broken_polygon_is_refused() -> None:
         read_detections(value)
 
 
+@pytest.mark.parametrize("shape", ["1,2,3", "a,b"])
+def test_a_flat_shape_that_is_none_is_refused_with_what_it_should_be(shape: str) -> None:
+    with pytest.raises(InputError, match=r"\(a shape needs pairs of numbers: x1,y1,x2,y2,\.\.\.\)"):
+        read_detections({"segmentation_detections": [{"shape": shape, "confidence": 1}]})
+
+
 def test_annotations_survive_the_wire() -> None:
     assert read_annotations(annotations_to_json(ANNOTATIONS)) == ANNOTATIONS
 

@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import json
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -15,8 +16,10 @@ from edgeloop.loop.services.projects import Project
 from edgeloop.loop.services.shapes import Canvas
 from edgeloop.loop.services.workspace import Caller, Workspaces
 from edgeloop.loop.storage import Draft as Draft  # a route writes to it
-from edgeloop.protocol.payloads.images import read_image_metadata
+from edgeloop.protocol.payloads.images import read_sent_metadata
 from edgeloop.types import ImageMetadata
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +55,14 @@ def _checked(pairs: Sequence[Upload], project: Project) -> tuple[Arrival, ...]:
 
 def _arrival(upload: Upload, project: Project) -> Arrival:
     try:
-        metadata = read_image_metadata(_parsed(upload.document), project.ids_by_name)
+        metadata, left_out = read_sent_metadata(_parsed(upload.document), project.ids_by_name)
         width, height = imaging.verify_jpeg(upload.draft.read())
     except InputError as error:
         kind = ImageError if isinstance(error, ImageError) else Unprocessable
         raise kind(f"{upload.name}: {error}") from error
+    if left_out:
+        faults = " ".join(left_out)
+        log.warning("%s: %s: left out what is wrong: %s", project.address, upload.name, faults)
     content_hash = upload.draft.content_hash
     if not metadata.frame_id:
         metadata = replace(metadata, frame_id=_derived_frame_id(content_hash, metadata))
@@ -65,17 +71,13 @@ def _arrival(upload: Upload, project: Project) -> Arrival:
 
 def _parsed(document: bytes) -> Any:
     try:
-        value = json.loads(document.decode(), parse_constant=_no_number)
+        value = json.loads(document.decode())
     except (ValueError, RecursionError) as error:
         raise Unprocessable(f"The metadata is no JSON ({error}).") from error
     # Half of a surrogate pair is legal in JSON, but no text that can be stored.
     text = json.dumps(value, ensure_ascii=False)
     whole = text.encode(errors="replace").decode()
     return value if whole == text else json.loads(whole)
-
-
-def _no_number(name: str) -> Any:
-    raise ValueError(f"{name} is no number")
 
 
 def _derived_frame_id(content_hash: str, metadata: ImageMetadata) -> str:

@@ -3,7 +3,7 @@
 import math
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, BeforeValidator
 
 from edgeloop.protocol.payloads.parsing import Payload, Text, shown
 from edgeloop.protocol.payloads.shapes import Polygon, polygon_to_json, polygon_to_text
@@ -27,14 +27,19 @@ def _unit_scale(value: float) -> float:
     return min(max(scaled, 0.0), 1.0)
 
 
-Confidence = Annotated[float, AfterValidator(_unit_scale)]
+def _none_to_zero(value: Any) -> Any:
+    return 0.0 if value is None else value
+
+
+Confidence = Annotated[float, BeforeValidator(_none_to_zero), AfterValidator(_unit_scale)]
+"""From 0 to 1; none, or one that is no number, counts as 0."""
 
 
 class _Detection(Payload):
     category_name: Annotated[Text, shown("cup")] = ""
     category_id: Annotated[Text, shown("3e0f6c2a-7d0b-4b7e-8f43-0b9a2f3d5c61")] = ""
     model_name: Annotated[Text, shown("3.0")] = ""
-    confidence: Annotated[Confidence, shown(0.87)]
+    confidence: Annotated[Confidence, shown(0.87)] = 0.0
 
 
 class _Box(_Detection):

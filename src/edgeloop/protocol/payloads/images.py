@@ -1,11 +1,19 @@
 """Images on the wire: upload metadata of a frame, and the loop's record of an image."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, get_args
 
+from pydantic import (
+    ValidationError,
+    ValidationInfo,
+    ValidatorFunctionWrapHandler,
+    field_validator,
+)
+
+from edgeloop.errors import InputError
 from edgeloop.protocol.payloads.annotations import AnnotationsPayload, annotations_to_json
 from edgeloop.protocol.payloads.detections import DetectionsPayload, detections_to_json
-from edgeloop.protocol.payloads.parsing import Text, shown
+from edgeloop.protocol.payloads.parsing import Text, fault_said, shown
 from edgeloop.types import Annotations, ImageMetadata, ImageRecord, ImageState, Split
 
 
@@ -35,6 +43,45 @@ class ImageMetadataPayload(DetectionsPayload, AnnotationsPayload):
             state=next((s for s in get_args(ImageState) if s == self.state), None),
             split=next((s for s in get_args(Split) if s == self.set), None),
         )
+
+
+class _SentMetadata(ImageMetadataPayload):
+    """Metadata of which everything is left out that cannot be read, as ``context`` is told."""
+
+    @field_validator("*", mode="wrap")
+    @classmethod
+    def _what_can_be_read(
+        cls, value: Any, read: ValidatorFunctionWrapHandler, info: ValidationInfo
+    ) -> Any:
+        name = info.field_name or ""
+        default = cls.model_fields[name].get_default()
+        if value is None:
+            return default
+        try:
+            return read(value)
+        except ValidationError as error:
+            faults = error.errors(include_url=False, include_input=False, include_context=False)
+        if info.context is not None:
+            info.context.append(fault_said((name, *faults[0]["loc"]), faults[0]["msg"]))
+        if not isinstance(value, list) or not faults[0]["loc"]:
+            return default
+        unreadable = {fault["loc"][0] for fault in faults}
+        return read([item for number, item in enumerate(value) if number not in unreadable])
+
+
+def read_sent_metadata(
+    value: Any, ids_by_name: Mapping[str, str] | None = None
+) -> tuple[ImageMetadata, Sequence[str]]:
+    """JSON of an upload -> what can be read of it, and a sentence for what cannot, field by field.
+
+    A device drops an image that is refused: one bad number is no reason. Raises InputError for what
+    is no object.
+    """
+    if not isinstance(value, dict):
+        raise InputError("The metadata is no JSON object: send {...}.")
+    left_out: list[str] = []
+    payload = _SentMetadata.model_validate(value, context=left_out)
+    return payload.to_metadata(ids_by_name), left_out
 
 
 def read_image_metadata(value: Any, ids_by_name: Mapping[str, str] | None = None) -> ImageMetadata:

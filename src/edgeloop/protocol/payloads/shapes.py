@@ -11,9 +11,16 @@ Points = tuple[tuple[float, float], ...]
 
 def _points(value: Any) -> Any:
     if isinstance(value, str):
-        numbers = [float(part) for part in value.split(",") if part.strip()]
-        return {"points": [{"x": x, "y": y} for x, y in zip(*[iter(numbers)] * 2, strict=True)]}
+        return {"points": [{"x": x, "y": y} for x, y in _pairs(value)]}
     return value
+
+
+def _pairs(text: str) -> Points:
+    try:
+        numbers = [float(part) for part in text.split(",") if part.strip()]
+        return tuple(zip(*[iter(numbers)] * 2, strict=True))
+    except ValueError:
+        raise ValueError("a shape needs pairs of numbers: x1,y1,x2,y2,...") from None
 
 
 class PointPayload(Payload):
