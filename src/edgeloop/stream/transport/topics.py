@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from edgeloop.errors import CodecError, Conflict, Overloaded
+from edgeloop.errors import CodecError, Conflict, Overloaded, StreamClosed
 from edgeloop.stream.codec import Encoded, encode
 from edgeloop.stream.transport.base import Message
 
@@ -39,13 +39,15 @@ class Topics(Generic[Body]):
         """Make ``message`` the current one of ``topic``; says its version.
 
         ``make`` gets what travels, [version, session, message], and may raise. Raises CodecError,
-        Conflict for a version that does not grow, Overloaded for too many topics.
+        Conflict for a version that does not grow, Overloaded for too many topics, StreamClosed
+        after `close`.
         """
         with self._next(topic, version) as number:
             body = make(encode([number, self.session, message]))
         with self._changed:
+            self._check_open()
             current = self._editions.get(topic)
-            if not self._closed and (current is None or current.version < number):
+            if current is None or current.version < number:
                 self._editions[topic] = Edition(number, body)
                 self._changed.notify_all()
         return number
@@ -84,6 +86,7 @@ class Topics(Generic[Body]):
     def _next(self, topic: str, version: int | None) -> Iterator[int]:
         """The version wished for, or the next; it is as if never given if the block raises."""
         with self._changed:
+            self._check_open()
             last = self._versions.get(topic)
             number = self._checked(topic, last, version)
             self._versions[topic] = number
@@ -96,6 +99,10 @@ class Topics(Generic[Body]):
                     if last is not None:
                         self._versions[topic] = last
             raise
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise StreamClosed("The server was closed: nobody would get the publication.")
 
     def _checked(self, topic: str, last: int | None, version: int | None) -> int:
         if last is None and len(self._versions) >= self._max_topics:

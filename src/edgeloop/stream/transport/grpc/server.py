@@ -1,6 +1,7 @@
 """The gRPC server."""
 
 import hmac
+import threading
 from collections.abc import Iterator
 from typing import Any, cast
 
@@ -44,6 +45,8 @@ class GrpcServer(Server):
         tls: Security | None,
         limits: Limits,
     ) -> None:
+        self._lock = threading.Lock()
+        self._started = self._closed = False
         self._handler = handler
         self._token = (token or "").encode()
         self._limits = limits
@@ -65,7 +68,10 @@ class GrpcServer(Server):
         return self._address.url
 
     def start(self) -> None:
-        self._server.start()
+        with self._lock:
+            if not (self._started or self._closed):
+                self._started = True
+                self._server.start()
 
     def publish(self, topic: str, message: Message, *, version: int | None = None) -> int:
         number = self._topics.publish(topic, message, version, self._seal)
@@ -76,6 +82,8 @@ class GrpcServer(Server):
         return self._ledger.counters()
 
     def close(self) -> None:
+        with self._lock:
+            self._closed = True
         self._topics.close()
         self._server.stop(None).wait(_PATIENCE_S)
         self._workers.close()
