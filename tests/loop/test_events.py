@@ -20,6 +20,15 @@ from loops import ServedLoop
 from sockets import Node, connected, run
 
 IDLE = {"id": "t1", "name": "gpu", "state": "idle"}
+SPOKEN = (
+    events.UPDATE_TRAINER,
+    events.UPDATE_TRAINING,
+    events.UPDATE_EPOCH,
+    events.UPDATE_LOG,
+    events.UPDATE_DETECTOR,
+    events.UPDATE_ANNOTATION_NODE,
+    events.UPDATE_SEGMENTATION_ANNOTATION,
+)
 BUSY = {**IDLE, "state": "running", "context": {"organization": "zoo", "project": "cats"}}
 
 
@@ -53,6 +62,33 @@ def test_a_trainer_may_begin_with_either_transport(
             assert await node.call(events.UPDATE_TRAINER, IDLE) == acknowledgement()
             (seen,) = (await client.get(f"{V1}/nodes")).json()["items"]
             assert (seen["id"], seen["name"], seen["online"]) == ("t1", "gpu", True)
+
+    run(served_loop, story)
+
+
+@pytest.mark.parametrize("event", SPOKEN)
+def test_arguments_that_an_event_does_not_have_are_no_bug(
+    served_loop: ServedLoop, caplog: pytest.LogCaptureFixture, event: str
+) -> None:
+    async def story(client: httpx.AsyncClient) -> None:
+        async with connected(client) as node:
+            said: list[list[Any]] = [[], ["zoo", "cats", {}, "more", 5, 6], [{}, {}, {}, {}]]
+            for arguments in said:
+                answer = await node.call(event, *arguments)
+                assert not answer["success"]
+                assert "is wrong" in answer["error_msg"]
+            assert "bug" not in caplog.text
+
+    run(served_loop, story)
+
+
+def test_a_status_with_more_behind_it_counts(served_loop: ServedLoop) -> None:
+    async def story(client: httpx.AsyncClient) -> None:
+        async with connected(client) as node:
+            assert await node.call(events.UPDATE_TRAINER, IDLE, "extra") == acknowledgement()
+            status = {"id": "d1"}
+            answer = await node.call(events.UPDATE_DETECTOR, "zoo", "cats", status, 4, 5, 6)
+            assert answer == acknowledgement()
 
     run(served_loop, story)
 

@@ -47,7 +47,10 @@ class Speaker:
 
 
 class Reports:
-    """The events that nodes send; each answers with the payload of its acknowledgement."""
+    """The events that nodes send; each answers with the payload of its acknowledgement.
+
+    Arguments that an event does not have are ignored, as unknown keys are.
+    """
 
     def __init__(self, workspaces: Workspaces, *, on_report: Callable[[], None]) -> None:
         """``on_report`` is called when a trainer has reported something new."""
@@ -63,7 +66,7 @@ class Reports:
             events.UPDATE_SEGMENTATION_ANNOTATION: self._update_segmentation_annotation,
         }
 
-    async def _update_trainer(self, speaker: Speaker, status: Any = None) -> None:
+    async def _update_trainer(self, speaker: Speaker, status: Any = None, *_: Any) -> None:
         report = TrainerStatusPayload.read(status).to_type()
         is_news = await hearing.hear_trainer(self._workspaces, speaker.account, report)
         speaker.bind(report.id)
@@ -71,7 +74,12 @@ class Reports:
             self._on_report()
 
     async def _update_training(
-        self, speaker: Speaker, organization: Any = "", project: Any = "", report: Any = None
+        self,
+        speaker: Speaker,
+        organization: Any = "",
+        project: Any = "",
+        report: Any = None,
+        *_: Any,
     ) -> dict[str, str]:
         read = TrainingProgressPayload.read(report)
         async with self._workspaces.write(speaker.account) as workspace:
@@ -79,21 +87,36 @@ class Reports:
         return {"model_uuid": model.id}
 
     async def _update_epoch(
-        self, speaker: Speaker, organization: Any = "", project: Any = "", report: Any = None
+        self,
+        speaker: Speaker,
+        organization: Any = "",
+        project: Any = "",
+        report: Any = None,
+        *_: Any,
     ) -> None:
         read = EpochReportPayload.read(report)
         async with self._workspaces.write(speaker.account) as workspace:
             await progress.heard_epoch(workspace, str(organization), str(project), read)
 
     async def _update_log(
-        self, speaker: Speaker, organization: Any = "", project: Any = "", report: Any = None
+        self,
+        speaker: Speaker,
+        organization: Any = "",
+        project: Any = "",
+        report: Any = None,
+        *_: Any,
     ) -> None:
         read = LogReportPayload.read(report)
         async with self._workspaces.write(speaker.account) as workspace:
             await progress.heard_log(workspace, str(organization), str(project), read)
 
     async def _update_detector(
-        self, speaker: Speaker, organization: Any = "", project: Any = "", status: Any = None
+        self,
+        speaker: Speaker,
+        organization: Any = "",
+        project: Any = "",
+        status: Any = None,
+        *_: Any,
     ) -> dict[str, str] | None:
         """Detectors before 0.16 learn their target from the answer; null where there is none."""
         report = DetectorStatusPayload.read(status).to_type()
@@ -114,13 +137,13 @@ class Reports:
             return None
         return announced_target_to_json(DeploymentTarget(target.model_id, target.version))
 
-    async def _update_annotation_node(self, speaker: Speaker, status: Any = None) -> None:
+    async def _update_annotation_node(self, speaker: Speaker, status: Any = None, *_: Any) -> None:
         report = AnnotatorStatusPayload.read(status).to_type()
         await hearing.hear_annotator(self._workspaces, speaker.account, report)
         speaker.bind(report.id)
 
     async def _update_segmentation_annotation(
-        self, speaker: Speaker, organization: Any = "", project: Any = "", made: Any = None
+        self, speaker: Speaker, organization: Any = "", project: Any = "", made: Any = None, *_: Any
     ) -> None:
         read = SegmentationReportPayload.read(made)
         async with self._workspaces.write(speaker.account) as workspace:
