@@ -406,3 +406,11 @@ def test_a_server_that_is_not_there_ends_the_command_with_one_sentence() -> None
     assert f"edgeloop: No server answered at tcp://{nowhere}" in said
     assert "Is the stream server at" in said
     assert "Traceback" not in said
+
+
+@pytest.mark.parametrize("timeout_s", ["inf", "nan", "1e12", "0"])
+def test_a_time_out_that_is_none_ends_the_command_with_one_sentence(timeout_s: str) -> None:
+    ended = edgeloop("stream", "ping", "127.0.0.1:1", "--timeout-s", timeout_s)
+    assert ended.returncode == 2
+    assert "timeout_s is wrong" in ended.stderr
+    assert "bug" not in ended.stderr

@@ -1,6 +1,7 @@
 """What every transport does, whatever carries it."""
 
 import contextlib
+import math
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -13,6 +14,7 @@ from campaigns import until
 from edgeloop.errors import (
     CodecError,
     Conflict,
+    InputError,
     Overloaded,
     RemoteError,
     StreamClosed,
@@ -148,6 +150,26 @@ def test_a_call_without_an_answer_ends_at_its_deadline(way: Way) -> None:
         client.call("slow", {}, timeout_s=0.05)
     gate.open.set()
     assert client.call("quick", {"n": 1}) == {"n": 1}
+
+
+@pytest.mark.parametrize("timeout_s", [math.inf, 1e12])
+def test_a_call_may_have_all_the_time_there_is(way: Way, timeout_s: float) -> None:
+    client = way.connect(way.serve(echo), timeout_s=timeout_s)
+    for number in range(2):
+        assert client.call("echo", {"n": number}) == {"n": number}
+        assert client.call("echo", {"n": number}, timeout_s=timeout_s) == {"n": number}
+
+
+def test_a_call_without_any_time_is_not_made(way: Way) -> None:
+    server = way.serve(echo)
+    client = way.connect(server)
+    client.call("echo", {})
+    for timeout_s in (0, -1):
+        with pytest.raises(StreamTimeout, match="give it time"):
+            client.call("echo", {}, timeout_s=timeout_s)
+    with pytest.raises(InputError, match="NaN"):
+        client.call("echo", {}, timeout_s=math.nan)
+    assert server.counters()["calls"] == 1
 
 
 def test_a_call_where_no_server_is_ends_at_its_deadline(way: Way) -> None:

@@ -1,6 +1,7 @@
 """A model's server and its clients."""
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -11,6 +12,7 @@ from campaigns import until
 from edgeloop.errors import (
     CodecError,
     ConfigMismatch,
+    InputError,
     NotFound,
     Overloaded,
     RemoteError,
@@ -211,6 +213,17 @@ def test_an_awaited_call_ends_at_its_deadline(near: Way) -> None:
             await client.call("slow", {}, timeout_s=0.05)
         gate.open.set()
         assert await client.call("slow", {}) == {}
+
+    in_asyncio(near, server, story)
+
+
+def test_an_awaited_call_may_have_all_the_time_there_is(near: Way) -> None:
+    server = serve(near, twice=twice)
+
+    async def story(client: AsyncInferenceClient) -> None:
+        assert await client.call("twice", {"x": 1}, timeout_s=math.inf) == {"x": 2}
+        with pytest.raises(InputError, match="NaN"):
+            await client.call("twice", {"x": 1}, timeout_s=math.nan)
 
     in_asyncio(near, server, story)
 

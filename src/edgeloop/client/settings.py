@@ -91,7 +91,7 @@ class StreamSettings(BaseSettings):
     tls_authority: Path | None = None
     """Use TLS, and trust the certificates of this authority: a PEM file."""
 
-    timeout_s: float = Field(default=10.0, gt=0)
+    timeout_s: float = Field(default=10.0, gt=0, le=365 * 86_400)
     """How long an answer may take, connecting included."""
 
 

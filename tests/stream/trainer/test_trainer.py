@@ -1,5 +1,6 @@
 """The pair of a trainer: stores, requests, what both sides must agree on."""
 
+import math
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -11,6 +12,7 @@ from edgeloop.errors import (
     CodecError,
     ConfigError,
     ConfigMismatch,
+    InputError,
     NotFound,
     RateLimited,
     RemoteError,
@@ -288,6 +290,13 @@ def test_without_a_server_an_update_times_out_and_the_next_one_gets_through() ->
         with serve_store(server.url, limits=FAR) as again:
             assert client.update() == 10
             assert numbers(again) == list(range(10))
+
+
+def test_an_update_may_have_all_the_time_there_is(near: Way) -> None:
+    with serve_store(near.url) as server, client_of(server.url, filled(0, 3)) as client:
+        assert client.update(timeout_s=math.inf) == 3
+        with pytest.raises(InputError, match="NaN"):
+            client.update(timeout_s=math.nan)
 
 
 def test_a_closed_client_sends_nothing_more(near: Way) -> None:

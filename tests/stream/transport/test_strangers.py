@@ -1,6 +1,7 @@
 """Connections that do not keep to the protocol: they end, and nobody else notices."""
 
 import logging
+import math
 import threading
 from collections.abc import Callable, Iterator
 
@@ -150,6 +151,15 @@ def test_a_callback_may_take_longer_than_a_stall() -> None:
             server.publish("weights", {})
             assert callbacks.next().version == number
         assert client.counters()["connections_made"] == 1
+
+
+def test_a_server_waits_for_strangers_as_long_as_it_is_told_to() -> None:
+    patient = Limits(handshake_s=math.inf, stall_s=math.inf)
+    with (
+        serve("tcp://127.0.0.1:0", echo, limits=patient) as server,
+        connect(server.url, timeout_s=WAIT_S) as client,
+    ):
+        assert client.call("echo", {"n": 1}) == {"n": 1}
 
 
 def test_more_connections_than_allowed_are_told_so() -> None:

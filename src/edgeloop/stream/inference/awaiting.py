@@ -22,6 +22,7 @@ from edgeloop.stream.service import (
     server_url,
 )
 from edgeloop.stream.transport import DEFAULT_TIMEOUT_S, Counters, Limits, Message
+from edgeloop.stream.transport.base import bounded
 from edgeloop.stream.transport.workers import Workers
 
 T = TypeVar("T")
@@ -89,7 +90,7 @@ class AsyncInferenceClient:
         await self.aclose()
 
     async def _call(self, route: str, message: Message, timeout_s: float | None) -> Message:
-        seconds = self._timeout_s if timeout_s is None else timeout_s
+        seconds = bounded(self._timeout_s if timeout_s is None else timeout_s)
         end = monotonic() + seconds
 
         def call() -> Message:

@@ -28,6 +28,7 @@ from edgeloop.stream.transport import (
     Publication,
     Subscription,
 )
+from edgeloop.stream.transport.base import bounded
 
 _PATIENCE_S = 5.0
 
@@ -87,7 +88,7 @@ class TrainerClient(ServiceClient):
         store, RemoteError where it refuses transitions, StreamTimeout also where its limiter holds
         them back for so long, StreamClosed, CodecError, TooLarge, Conflict.
         """
-        seconds = self._timeout_s if timeout_s is None else timeout_s
+        seconds = bounded(self._timeout_s if timeout_s is None else timeout_s)
         errors: list[EdgeloopError] = []
         acknowledged = 0
         for sender in self._senders:

@@ -3,10 +3,15 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import isnan
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from edgeloop.errors import InputError, StreamTimeout
+
+LONGEST_S = 365 * 86_400.0
+"""A year: what may take longer may take a year."""
 Message = dict[str, Any]
 """A dict of what `edgeloop.stream.codec` carries."""
 Handler = Callable[[str, Message], Message]
@@ -84,6 +89,20 @@ class Curve:
 Security = Tls | Curve
 
 
+def bounded(timeout_s: float) -> float:
+    """A deadline that clocks can carry; raises StreamTimeout where it is over, InputError for NaN.
+
+    Infinity is a year.
+    """
+    if 0 < timeout_s <= LONGEST_S:
+        return timeout_s
+    if timeout_s > LONGEST_S:
+        return LONGEST_S
+    if isnan(timeout_s):
+        raise InputError("A time-out is a number of seconds, not NaN.")
+    raise StreamTimeout(f"Nothing is done within {timeout_s} s: give it time.")
+
+
 class Server(ABC):
     """Answers calls and publishes; made by `serve`. To be closed, or used with ``with``."""
 
@@ -102,7 +121,8 @@ class Server(ABC):
 
         The message is copied before this returns; nothing waits for subscribers. A slow subscriber
         gets the newest only, a late one the current one at once. ``version`` must grow; the default
-        is the next. Raises CodecError, TooLarge, Conflict for a version that does not grow.
+        is the next. Raises CodecError, TooLarge, Conflict for a version that does not grow,
+        StreamClosed after `close`.
         """
 
     @abstractmethod
@@ -147,7 +167,7 @@ class Client(ABC):
         Raises StreamTimeout when ``timeout_s`` seconds (default: the client's) have passed, also
         where no server was to be found; RemoteError where the handler raised; StreamClosed where
         the connection broke before the answer came: the call may or may not have been answered;
-        CodecError, TooLarge, Overloaded, Unauthenticated.
+        CodecError, TooLarge, Overloaded, Unauthenticated; InputError for a time-out that is NaN.
         """
 
     @property

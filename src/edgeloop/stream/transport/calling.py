@@ -12,6 +12,7 @@ from edgeloop.stream.transport.base import (
     Limits,
     Message,
     Subscription,
+    bounded,
 )
 from edgeloop.stream.transport.connections import CLIENT_CLOSED, Connection, Connections, Open
 from edgeloop.stream.transport.frames import Kind, error_from
@@ -35,7 +36,7 @@ class CallingClient(Client):
         if not isinstance(message, dict):
             raise CodecError(f"A message is a dict, not a {type(message).__name__}.")
         begun = monotonic()
-        seconds = self._timeout_s if timeout_s is None else timeout_s
+        seconds = bounded(self._timeout_s if timeout_s is None else timeout_s)
         request = encode(message, title=route)
         connection = self._connections.borrow(begun, seconds)
         try:

@@ -9,7 +9,7 @@ from typing import ClassVar, Protocol
 
 from edgeloop.errors import EdgeloopError, StreamClosed, StreamTimeout
 from edgeloop.stream.codec import Decoder, Encoded
-from edgeloop.stream.transport.base import Limits
+from edgeloop.stream.transport.base import LONGEST_S, Limits
 from edgeloop.stream.transport.frames import Frame, Kind
 from edgeloop.stream.transport.tally import Ledger, Tally
 
@@ -107,7 +107,7 @@ class Connections:
         self._open_link = open_link
         self._most = limits.connections
         self._most_calls = min(limits.calls, limits.connections)
-        self._idle_s = limits.idle_s
+        self._idle_s = min(limits.idle_s, LONGEST_S)
         self._closing = threading.Event()
         self._changed = threading.Condition()
         self._idle: deque[Connection] = deque()

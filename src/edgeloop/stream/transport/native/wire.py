@@ -13,6 +13,7 @@ from typing import ClassVar
 
 from edgeloop.errors import CodecError, StreamClosed, StreamError, StreamTimeout, TooLarge
 from edgeloop.stream.codec import MAX_HEADER_BYTES, Encoded
+from edgeloop.stream.transport.base import LONGEST_S
 from edgeloop.stream.transport.buffers import Buffers
 from edgeloop.stream.transport.frames import MAGIC, PREFIX, Frame, Idle, Kind, check_size
 from edgeloop.stream.transport.tally import Tally
@@ -245,6 +246,7 @@ class Wire:
     def _set_timeout(self, seconds: float) -> None:
         # The kernel's own time-outs: Python's would poll before every call.
         self._timeout_s = seconds
+        seconds = min(seconds, LONGEST_S)
         value = struct.pack("ll", int(seconds), max(1, int(seconds % 1 * 1e6)))
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, value)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, value)
@@ -262,7 +264,7 @@ class TlsWire(Wire):
 
     def _set_timeout(self, seconds: float) -> None:
         self._timeout_s = seconds
-        self._socket.settimeout(seconds)
+        self._socket.settimeout(min(seconds, LONGEST_S))
 
     def has_ended(self) -> bool:
         """As for a plain connection; reads what TLS itself has to say."""
