@@ -1,6 +1,7 @@
 """Who only connects, or sends half of a request, holds up nobody."""
 
 import asyncio
+import contextlib
 import socket
 import subprocess
 import sys
@@ -172,15 +173,46 @@ def test_trailers_are_bounded_as_heads_are() -> None:
     served(story, Bounds(head_bytes=1000, head_s=600))
 
 
-def test_who_is_one_too_many_is_told_so_and_others_go_on() -> None:
+def test_who_is_one_too_many_is_told_so_and_others_go_on(caplog: pytest.LogCaptureFixture) -> None:
     def story(port: int) -> None:
-        with connected(port) as one, connected(port) as two, connected(port) as three:
-            assert until_end(three).startswith(b"HTTP/1.1 503 ")
+        with connected(port) as one, connected(port) as two:
+            for _ in range(3):
+                with connected(port) as more:
+                    assert until_end(more).startswith(b"HTTP/1.1 503 ")
             for client in (one, two):
                 client.sendall(WHOLE)
                 assert answer_of(client).startswith(b"HTTP/1.1 200 ")
 
     served(story, Bounds(connections=2))
+    warnings = [r.getMessage() for r in caplog.records if r.name == "edgeloop.heads"]
+    assert warnings == ["Refused a connection: 2 are open, as many as there may be"]
+
+
+def test_a_storm_of_connections_uses_up_no_files() -> None:
+    program = """
+import resource
+from fastapi import FastAPI
+from edgeloop import host
+
+resource.setrlimit(resource.RLIMIT_NOFILE, (200, 200))
+host.run(FastAPI(), host="127.0.0.1", port=0, on_started=lambda port: print(port, flush=True))
+"""
+    command = [sys.executable, "-c", program]
+    with (
+        contextlib.ExitStack() as stack,
+        subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        ) as server,
+    ):
+        assert server.stdout is not None
+        port = int(server.stdout.readline())
+        storm = [stack.enter_context(connected(port)) for _ in range(400)]
+        assert until_end(storm[-1]).startswith(b"HTTP/1.1 503 ")
+        server.terminate()
+        assert (
+            server.communicate()[1]
+            == "Refused a connection: 150 are open, as many as there may be\n"
+        )
 
 
 def test_a_server_opens_as_many_files_as_the_system_allows() -> None:

@@ -1,6 +1,8 @@
 """No connection holds up a server: bounds on the heads of requests, in bytes and in time."""
 
 import asyncio
+import logging
+import math
 import resource
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -8,8 +10,12 @@ from typing import ClassVar
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+log = logging.getLogger(__name__)
+
 _MOST_FILES = 65536
 """More are asked for by nobody; some programs look at each that could be open."""
+
+_SAY_AGAIN_AFTER_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +50,8 @@ class _BoundedHeads(HttpToolsProtocol):
     """Ends who takes too long for a head (408), sends too much of one (431), or is one too many."""
 
     limits: ClassVar[Bounds] = Bounds()
+    said_at: ClassVar[float] = -math.inf
+    """When the log was told last that there are too many, by the event loop's clock."""
     _timer: asyncio.TimerHandle | None = None
     _is_past_head = False
     _unread_bytes = 0
@@ -52,6 +60,7 @@ class _BoundedHeads(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         if len(self.connections) > self.limits.connections:
+            self._say_full()
             self._refuse(HTTPStatus.SERVICE_UNAVAILABLE, "Too many connections: try again later.")
         else:
             self._await_head()
@@ -94,6 +103,13 @@ class _BoundedHeads(HttpToolsProtocol):
         """Answer what is no request, unless it is answered already."""
         if not self.transport.is_closing():
             super().send_400_response(msg)
+
+    def _say_full(self) -> None:
+        now = self.loop.time()
+        if now - self.said_at >= _SAY_AGAIN_AFTER_S:
+            type(self).said_at = now
+            most = self.limits.connections
+            log.warning("Refused a connection: %d are open, as many as there may be", most)
 
     def _await_head(self) -> None:
         if self._timer is None:

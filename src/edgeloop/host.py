@@ -25,6 +25,10 @@ Task = Callable[[], Awaitable[None]]
 GRACE_S = 10
 KEEP_IDLE_S = 65
 """Clients that ask every 5 s keep their connection that long, too: they shall be first to close."""
+MAX_WAITING = 2048
+"""Connections that the system keeps until they are accepted."""
+ACCEPTED_AT_ONCE = 8
+"""asyncio accepts that many before any of them can be refused: each takes an open file."""
 AFTER_DRAIN_S = 1
 """For what is left then: long polls, and requests that take too long."""
 
@@ -140,6 +144,7 @@ class _Server(uvicorn.Server):
                 timeout_graceful_shutdown=GRACE_S,
                 timeout_keep_alive=KEEP_IDLE_S,
                 http=bounded(bounds),
+                backlog=ACCEPTED_AT_ONCE,
                 ws="websockets-sansio",
             )
         )
@@ -147,6 +152,8 @@ class _Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets=sockets)
+        for listening in sockets or ():
+            listening.listen(MAX_WAITING)
         self._on_ready()
 
     def hang_up(self) -> None:
@@ -216,7 +223,7 @@ def _listen(host: str, port: int) -> socket.socket:
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))
-        listener.listen(256)
+        listener.listen(MAX_WAITING)
     except OSError as error:
         listener.close()
         raise ConfigError(_why_no_port(host, port, error)) from error

@@ -71,4 +71,4 @@ class JsonLines(logging.Formatter):
 
 
 def _escaped(found: re.Match[str]) -> str:
-    return found[0].encode("unicode_escape").decode("ascii")
+    return repr(found[0])[1:-1]
