@@ -315,8 +315,9 @@ def test_published_clients_are_answered_with_exactly_200(open_loop: OpenLoop) ->
                 if path.startswith("/api/") and not path.startswith(V1)
                 for operation in operations.values()
                 for code in operation["responses"]
+                if code < "400"
             }
-            assert said - {"422"} == {"200"}
+            assert said == {"200"}
 
     asyncio.run(story())
 
