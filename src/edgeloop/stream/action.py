@@ -67,7 +67,7 @@ class ActionServer(Service):
         """Make ``payload`` the current observation and tell all subscribers; says its version.
 
         It is copied before this returns. A slow subscriber gets the newest only, a late one the
-        current one at once. Raises CodecError, TooLarge.
+        current one at once. Raises CodecError, TooLarge, StreamClosed after `close`.
         """
         return self.transport.publish(OBSERVATIONS, payload)
 

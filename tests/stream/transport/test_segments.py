@@ -1,6 +1,7 @@
 """What is published: in memory that can be shared where that pays, and where there is some."""
 
 import contextlib
+import gc
 import os
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from streams import WAIT_S, Callbacks, echo
 
 def descriptors() -> int:
     """How many segments this process has open."""
+    gc.collect()
     links = []
     for path in Path("/proc/self/fd").iterdir():
         with contextlib.suppress(FileNotFoundError):  # that of the listing
@@ -43,6 +45,19 @@ def test_a_small_publication_is_copied_before_publishing_returns(tmp_path: Path)
         weights += 1
         client.subscribe("weights", callbacks)
         assert (callbacks.next().message["w"] == 1).all()
+
+
+def test_many_large_publications_leave_descriptors_for_connections(tmp_path: Path) -> None:
+    opened = descriptors()
+    with serve(f"unix://{tmp_path}/s", echo) as server:
+        for number in range(200):
+            server.publish(f"topic {number}", {"x": np.full(5_000, number)})
+        assert descriptors() <= opened + 256
+        with connect(server.url, timeout_s=WAIT_S) as client:
+            for number in (0, 199):
+                callbacks = Callbacks()
+                client.subscribe(f"topic {number}", callbacks)
+                assert (callbacks.next().message["x"] == number).all()
 
 
 @pytest.mark.parametrize("recovers", [False, True])

@@ -69,7 +69,7 @@ class TrainerServer(Service):
 
         It is copied before this returns. A slow client gets the newest only, a late one the
         current ones at once. ``version`` must grow; the default is the next, from 1 on. Raises
-        CodecError, TooLarge, Conflict.
+        CodecError, TooLarge, Conflict, StreamClosed after `close`.
         """
         session = self._weights.newest.session
         message = {"network": network, "session": session}

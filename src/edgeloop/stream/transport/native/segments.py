@@ -16,6 +16,8 @@ _HUGE = 1 << 21
 _SEAL_FUTURE_WRITE = 0x10
 """fcntl's F_SEAL_FUTURE_WRITE (Linux 5.1): others can only read; the module has no name for it."""
 _MOST_IDLE = 4
+_MOST_SEGMENTS = 128
+"""How many a server publishes in: each costs two descriptors, and connections need some."""
 
 
 class Segment:
@@ -82,6 +84,7 @@ class Presses:
     def __init__(self, share_from: int) -> None:
         self._share_from = share_from
         self._lock = threading.Lock()
+        self._segments: weakref.WeakSet[Segment] = weakref.WeakSet()
         self._idle: list[Segment] = []
         self._returned: deque[Segment] = deque()
 
@@ -100,7 +103,7 @@ class Presses:
         weakref.finalize(shared, self._returned.append, segment)
         return shared
 
-    def _take(self, size: int) -> Segment:
+    def _take(self, size: int) -> Segment | None:
         with self._lock:
             while self._returned:
                 self._idle.append(self._returned.popleft())
@@ -110,7 +113,11 @@ class Presses:
                 self._idle.remove(taken)
                 return taken
             del self._idle[: len(self._idle) - _MOST_IDLE + 1]
-        return Segment(size, private=False)
+            if len(self._segments) >= _MOST_SEGMENTS:
+                return None
+            made = Segment(size, private=False)
+            self._segments.add(made)
+            return made
 
 
 def rounded(size: int) -> int:
