@@ -101,7 +101,7 @@ def act(arguments: argparse.Namespace, server: str) -> None:
     env = gym.make(arguments.env, render_mode="human" if arguments.render else None)
     if arguments.rlds_log_dir:
         env = LoggedEnv(env, EpisodeLog(arguments.rlds_log_dir))
-    assert isinstance(env.action_space, gym.spaces.Box), "SAC needs actions that are numbers."
+    assert isinstance(env.action_space, gym.spaces.Box)
     policy = SACPolicy(env.observation_space, env.action_space, lambda _: 0.0, **NETWORKS)
     store = QueuedDataStore(100_000)
     newest: deque[dict[str, Any]] = deque(maxlen=1)
@@ -207,6 +207,16 @@ def default_env() -> str:
     return "HalfCheetah-v4" if "HalfCheetah-v4" in gym.registry else "HalfCheetah-v5"
 
 
+def unfit(name: str) -> str:
+    """Why SAC cannot learn in this environment; "" where it can."""
+    try:
+        with gym.make(name) as env:
+            fits = isinstance(env.action_space, gym.spaces.Box)
+    except (gym.error.Error, ImportError) as error:
+        return str(error)
+    return "" if fits else f"SAC needs actions that are numbers, not {env.action_space}."
+
+
 def parse() -> argparse.Namespace:
     """What the command line says."""
     parser = argparse.ArgumentParser(description="SAC with learner and actor apart.")
@@ -224,6 +234,8 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--curve", type=Path, help="draw the learning curve to this PNG")
     parser.add_argument("--seed", type=int, default=0, help="of the learner, %(default)s")
     arguments = parser.parse_args()
+    if why := unfit(arguments.env):
+        parser.error(f"--env {arguments.env}: {why}")
     if arguments.goal is None:
         arguments.goal = GOALS.get(arguments.env)
     return arguments

@@ -36,8 +36,9 @@ def play(arguments: argparse.Namespace, server: str) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("--server", action="store_true")
-    parser.add_argument("--client", action="store_true")
+    mode = parser.add_mutually_exclusive_group()
+    mode.add_argument("--server", action="store_true")
+    mode.add_argument("--client", action="store_true")
     parser.add_argument("--ip", default="127.0.0.1", help="of the server")
     parser.add_argument("--port", type=int, default=5546)
     parser.add_argument("--episodes", type=int, default=5)

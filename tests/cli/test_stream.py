@@ -126,6 +126,14 @@ def test_what_can_be_called_is_listed(model: InferenceServer, robot: ActionServe
     ]
 
 
+def test_a_server_without_names_says_that_it_has_none() -> None:
+    with InferenceServer() as empty:
+        ended = edgeloop("stream", "interfaces", empty.url)
+        assert read("interfaces", empty.url) == []
+    assert (ended.returncode, ended.stdout) == (0, "")
+    assert ended.stderr == "This inference server has nothing that is called by a name.\n"
+
+
 def test_a_trainers_requests_are_listed_and_called() -> None:
     config = TrainerConfig(0, request_types=["stats"])
     with TrainerServer(config, None, lambda kind, payload: {kind: payload}) as server:

@@ -54,3 +54,13 @@ def test_a_learner_that_starts_anew_gets_what_the_actor_still_holds() -> None:
                 assert another.ended() == 0
             assert actor.ended() == 0
     assert int(came[1]) == int(came[2]) >= int(before[1])
+
+
+@pytest.mark.parametrize(
+    ("env", "why"), [("NoSuch-v1", "doesn't exist"), ("CartPole-v1", "actions that are numbers")]
+)
+def test_an_environment_that_does_not_fit_is_said(env: str, why: str) -> None:
+    with Script(EXAMPLE, "--env", env) as both:
+        assert both.ended() == 2
+    assert why in both.output
+    assert "Traceback" not in both.output

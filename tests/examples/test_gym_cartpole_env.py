@@ -29,3 +29,9 @@ def test_agents_come_one_after_the_other_to_a_server_that_stays() -> None:
                 played.append(episodes(client.output))
         assert len(played[0]) == 2
         assert played[0] == played[1]
+
+
+def test_one_process_is_told_to_be_one_side() -> None:
+    with Script(EXAMPLE, "--server", "--client") as both:
+        assert both.ended() == 2
+    assert "not allowed with" in both.output

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from edgeloop.cli.console import stderr
 from edgeloop.cli.measuring import Bandwidth, measure_bandwidth, measure_latency, plainly
 from edgeloop.cli.payloads import facts_of, payload_of, plain
 from edgeloop.cli.streaming import Host, Offer, find_offer, offers_of, reached, streaming
@@ -59,8 +60,11 @@ def interfaces(host: Host, settings: StreamSettings, as_json: AsJson = False) ->
         offers = offers_of(about)
     if as_json:
         show_json([{"name": offer.name, "is": offer.kind} for offer in offers])
-    else:
+    elif offers:
         show(offers, _OFFERS, as_json=False)
+    else:
+        said = f"This {about['kind']} server has nothing that is called by a name."
+        stderr.print(said, markup=False, highlight=False, soft_wrap=True)
 
 
 @app.command("call")
