@@ -233,7 +233,7 @@ def test_closing_the_client_ends_a_call_that_is_still_connecting(way: Way) -> No
     silent = way.stack.enter_context(
         contextlib.closing(serve(way.url, echo, tls=way.server_security))
     )
-    client = way.connect(silent)
+    client = way.connect(silent, timeout_s=2 * WAIT_S)
     call = in_thread(lambda: client.call("echo", {}))
     assert until(lambda: client.counters().get("connections_made") == 1)
     client.close()

@@ -1,13 +1,16 @@
 """Connections that do not keep to the protocol: they end, and nobody else notices."""
 
+import contextlib
 import logging
 import math
+import socket
 import threading
 from collections.abc import Callable, Iterator
 
 import pytest
 
-from edgeloop.errors import CodecError, Overloaded, StreamError, StreamTimeout
+from campaigns import until
+from edgeloop.errors import CodecError, Overloaded, StreamClosed, StreamError, StreamTimeout
 from edgeloop.stream.codec import encode
 from edgeloop.stream.transport import Limits, Publication, Server, connect, serve
 from edgeloop.stream.transport.frames import Kind
@@ -305,3 +308,19 @@ def retried(call: Callable[[], object]) -> object:
         except Overloaded:
             pause.wait(0.01)
     raise AssertionError("the server never had room")
+
+
+def test_closing_a_client_ends_a_call_to_a_host_that_does_not_take_connections() -> None:
+    with contextlib.ExitStack() as stack:
+        full = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
+        for _ in range(3):  # more than it queues: what comes after them waits in vain
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(full.getsockname())
+        url = f"tcp://127.0.0.1:{full.getsockname()[1]}"
+        client = stack.enter_context(connect(url, timeout_s=2 * WAIT_S))
+        call = in_thread(lambda: client.call("echo", {}))
+        assert until(lambda: client.counters().get("connections_made") == 1)
+        client.close()
+        with pytest.raises(StreamClosed):
+            call.result()

@@ -51,7 +51,9 @@ class NativeDoor:
         return wire
 
     def _dial(self, tally: Tally, deadline: float, attempt: Attempt) -> Wire:
-        connection = dial(self._address, _left(deadline))
+        connection = dial(
+            self._address, _left(deadline), lambda sock: attempt.waits(partial(_cut, sock))
+        )
         if self._tls is None:
             return plain_wire(connection, self._buffers, tally, self._limits)
         secured = connection
@@ -60,7 +62,7 @@ class NativeDoor:
             secured = self._tls.wrap_socket(
                 connection, server_hostname=self._address.host, do_handshake_on_connect=False
             )
-            attempt.waits(partial(socket.socket.shutdown, secured, socket.SHUT_RDWR))
+            attempt.waits(partial(_cut, secured))
             _shake_hands(secured, self._address)
         except BaseException:
             secured.close()
@@ -90,6 +92,10 @@ def _shake_hands(secured: ssl.SSLSocket, address: Address) -> None:
         raise
     except ssl.SSLError as error:
         raise StreamError(f"TLS with {address.url} failed ({error.reason}): is it on?") from error
+
+
+def _cut(connection: socket.socket) -> None:
+    socket.socket.shutdown(connection, socket.SHUT_RDWR)
 
 
 def _left(deadline: float) -> float:

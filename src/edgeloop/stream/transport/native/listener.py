@@ -3,6 +3,7 @@
 import os
 import secrets
 import socket
+from collections.abc import Callable
 from pathlib import Path
 
 from edgeloop.errors import ConfigError
@@ -46,13 +47,33 @@ def identity(path: Path) -> tuple[int, int] | None:
     return found.st_dev, found.st_ino
 
 
-def dial(address: Address, timeout_s: float) -> socket.socket:
-    """A connection to ``address``; raises OSError."""
+def dial(
+    address: Address, timeout_s: float, begun: Callable[[socket.socket], None]
+) -> socket.socket:
+    """A connection to ``address``; raises OSError.
+
+    ``begun`` is told which socket waits for the other host, and may raise.
+    """
     if address.scheme == "unix":
         return _dial_unix(address.path, timeout_s)
-    connection = socket.create_connection((address.host, address.port), timeout_s)
-    tune(connection)
-    return connection
+    failure = OSError(f"{address.host} has no address")
+    places = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)
+    for family, kind, protocol, _, place in places:
+        connection = socket.socket(family, kind, protocol)
+        try:
+            begun(connection)
+            connection.settimeout(timeout_s)
+            connection.connect(place)
+            tune(connection)
+        except OSError as error:
+            connection.close()
+            failure = error
+        except BaseException:
+            connection.close()
+            raise
+        else:
+            return connection
+    raise failure
 
 
 def dial_nearby(name: str, timeout_s: float) -> socket.socket:
