@@ -72,9 +72,8 @@ class Context:
 
         Who shows a login or a token is not counted.
         """
-        caller = self.caller
-        if caller.is_device and not caller.is_local and caller.token_id is None:
-            self.parts.uploads.take(caller.peer, now=self.parts.workspaces.clock())
+        if self.caller.is_stranger:
+            self.parts.uploads.take(self.caller.peer, now=self.parts.workspaces.clock())
 
 
 def provide(app: FastAPI, parts: Parts) -> None:
