@@ -142,6 +142,8 @@ class OddLoop:
     reports: list[dict[str, Any]] = field(default_factory=list)
     downloads: list[str] = field(default_factory=list)
     questions: int = 0
+    logins: int = 0
+    refuses_logins: bool = False
     changed: asyncio.Condition = field(default_factory=asyncio.Condition)
     port: int = 0
 
@@ -199,9 +201,7 @@ class OddLoop:
         app = FastAPI()
         base = "/api/zoo/projects/cats"
 
-        @app.post("/api/login")
-        async def login() -> Response:
-            return JSONResponse({}, headers={"set-cookie": "session=device; Path=/"})
+        app.post("/api/login")(self._log_in)
 
         @app.post(f"{base}/images")
         async def images(request: Request) -> Response:
@@ -236,6 +236,12 @@ class OddLoop:
             return Response(content or b"no such model", 200 if content else 404)
 
         return app
+
+    async def _log_in(self) -> Response:
+        self.logins += 1
+        if self.refuses_logins:
+            return JSONResponse({"detail": "Wrong username or password."}, 401)
+        return JSONResponse({}, headers={"set-cookie": "session=device; Path=/"})
 
 
 async def _read_upload(request: Request) -> UploadRequest:

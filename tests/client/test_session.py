@@ -13,7 +13,13 @@ import uvicorn
 from fastapi import FastAPI, Response
 
 from edgeloop.client import Backoff, ClientSettings, LoopSession
-from edgeloop.errors import InputError, LoopRejected, LoopUnreachable, NotFound
+from edgeloop.errors import (
+    InputError,
+    LoopRejected,
+    LoopUnreachable,
+    NotFound,
+    Unauthenticated,
+)
 from edgeloop.protocol.payloads.nodes import acknowledgement
 
 
@@ -25,6 +31,7 @@ class Server:
     logins: int = 0
     refuse_logins: int = 0
     refuse_sockets: int = 0
+    password_is_wrong: bool = False
     handshakes: list[dict[str, str]] = field(default_factory=list)
     ids: list[str] = field(default_factory=list)
     arrived: asyncio.Event = field(default_factory=asyncio.Event)
@@ -40,6 +47,9 @@ class Server:
         @app.post("/api/login")
         async def log_in(response: Response) -> None:
             self.logins += 1
+            if self.password_is_wrong:
+                response.status_code = 401
+                return
             if self.logins <= self.refuse_logins:
                 response.status_code = 503
                 return
@@ -88,14 +98,22 @@ async def running(server: Server) -> AsyncIterator[None]:
 Story = Callable[[Server, LoopSession], Awaitable[None]]
 
 
-def tell(story: Story, server: Server | None = None) -> None:
+async def no_pause(_seconds: float) -> None:
+    await asyncio.sleep(0)
+
+
+def tell(
+    story: Story,
+    server: Server | None = None,
+    sleep: Callable[[float], Awaitable[None]] = no_pause,
+) -> None:
     async def whole() -> None:
         told = server or Server()
         async with running(told):
             settings = ClientSettings(
                 host=told.url, username="ada", organization="acme", project="cups"
             )
-            session = LoopSession(settings, sleep=lambda _s: asyncio.sleep(0))
+            session = LoopSession(settings, sleep=sleep)
             async with asyncio.TaskGroup() as group:
                 run = group.create_task(session.run())
                 try:
@@ -293,6 +311,39 @@ def test_a_refused_socket_without_a_login_says_which_variables_log_in(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     async def story(_server: Server, _session: LoopSession) -> None:
-        assert "Set LOOP_USERNAME and LOOP_PASSWORD." in caplog.text
+        assert "Set LOOP_TOKEN, or LOOP_USERNAME and LOOP_PASSWORD." in caplog.text
 
     tell(story, Server(refuse_sockets=1))
+
+
+def test_a_first_login_that_is_refused_ends_the_session() -> None:
+    async def whole() -> None:
+        server = Server(password_is_wrong=True)
+        async with running(server):
+            settings = ClientSettings(host=server.url, username="ada")
+            with pytest.raises(Unauthenticated):
+                await LoopSession(settings, sleep=no_pause).run()
+            assert server.logins == 1
+
+    asyncio.run(whole())
+
+
+def test_a_later_login_that_is_refused_is_tried_again_after_five_minutes() -> None:
+    server = Server()
+    pauses: list[float] = []
+    right_again = asyncio.Event()
+
+    async def sleep(seconds: float) -> None:
+        pauses.append(seconds)
+        server.password_is_wrong = len(pauses) < 4
+        if not server.password_is_wrong:
+            right_again.set()
+        await asyncio.sleep(0)
+
+    async def story(_server: Server, session: LoopSession) -> None:
+        session.reconnect()
+        await right_again.wait()
+        await session.connected.wait()
+        assert pauses[1:] == [300.0] * 3
+
+    tell(story, server, sleep)

@@ -3,6 +3,9 @@
 import random
 from collections.abc import Callable
 
+REFUSED_LOGIN_PAUSE_S = 300.0
+"""How long a node leaves the loop alone with a login that it refused."""
+
 
 class Backoff:
     """Pauses that double from ``first_s`` to ``max_s``, each shortened at random by up to half."""

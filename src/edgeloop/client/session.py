@@ -12,9 +12,15 @@ import aiohttp
 import socketio
 
 from edgeloop.client.http import AsyncLoopClient
-from edgeloop.client.retry import Backoff
+from edgeloop.client.retry import REFUSED_LOGIN_PAUSE_S, Backoff
 from edgeloop.client.settings import ClientSettings
-from edgeloop.errors import EdgeloopError, LoopRejected, LoopUnreachable, NotFound
+from edgeloop.errors import (
+    EdgeloopError,
+    LoopRejected,
+    LoopUnreachable,
+    NotFound,
+    Unauthenticated,
+)
 from edgeloop.protocol import routes
 from edgeloop.protocol.payloads.nodes import AcknowledgementPayload
 
@@ -69,6 +75,7 @@ class LoopSession:
         self._node_type = node_type
         self._backoff = backoff or Backoff(first_s=1.0, max_s=30.0)
         self._sleep = sleep
+        self._has_logged_in = False
         self._socket: socketio.AsyncClient | None = None
         self._dropped = asyncio.Event()
         self._commands: asyncio.Queue[Command] = asyncio.Queue()
@@ -76,11 +83,21 @@ class LoopSession:
         self._unanswered: set[asyncio.Future[Mapping[str, Any]]] = set()
 
     async def run(self) -> None:
-        """Connect, and connect again whenever the connection is lost, until cancelled."""
+        """Connect, and connect again whenever the connection is lost, until cancelled.
+
+        Raises Unauthenticated where the first login is refused; a later one is tried again after
+        five minutes, for the loop locks out who fails often.
+        """
         while True:
             try:
                 await self._stay_connected()
                 log.warning("The connection to %s is lost.", self._settings.base_url)
+            except Unauthenticated as error:
+                if not self._has_logged_in:
+                    raise
+                log.warning("%s The next login is tried in 5 minutes.", error)
+                await self._sleep(REFUSED_LOGIN_PAUSE_S)
+                continue
             except EdgeloopError as error:
                 log.warning("No connection to the loop: %s", error)
             await self._sleep(self._backoff.next_s())
@@ -119,6 +136,7 @@ class LoopSession:
     async def _stay_connected(self) -> None:
         async with AsyncLoopClient(self._settings) as client:
             await client.log_in()
+            self._has_logged_in = True
             login = client.login_headers
         async with _connections(self._settings, self._headers(login)) as http:
             socket = socketio.AsyncClient(
@@ -146,7 +164,11 @@ class LoopSession:
             )
         except _BROKEN as error:
             where = f"{self._settings.base_url}{routes.SOCKET}"
-            advice = "" if self._settings.is_known else " Set LOOP_USERNAME and LOOP_PASSWORD."
+            advice = (
+                ""
+                if self._settings.is_known
+                else " Set LOOP_TOKEN, or LOOP_USERNAME and LOOP_PASSWORD."
+            )
             message = f"{where} does not accept this {self._node_type} ({error}).{advice}"
             raise LoopUnreachable(message) from error
         _go_on_unless_cancelled()

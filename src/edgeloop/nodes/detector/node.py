@@ -5,7 +5,8 @@ import logging
 from collections.abc import Callable
 
 from edgeloop import __version__, host
-from edgeloop.client import AsyncLoopClient, ClientSettings
+from edgeloop.client import ClientSettings
+from edgeloop.nodes.client import NodeClient
 from edgeloop.nodes.contracts import Detector
 from edgeloop.nodes.detector.control import Control, Identity, Parts, Reporter
 from edgeloop.nodes.detector.outbox import Outbox
@@ -48,12 +49,10 @@ class DetectorNode:
     async def serve(self, *, on_started: Callable[[int], None] | None = None) -> None:
         """``run`` inside an event loop; ``on_started`` is told the port."""
         with only_node_in(self.settings.folder):
-            async with AsyncLoopClient(self.client_settings) as client:
+            async with NodeClient(self.client_settings) as client:
                 await self._serve(client, on_started)
 
-    async def _serve(
-        self, client: AsyncLoopClient, on_started: Callable[[int], None] | None
-    ) -> None:
+    async def _serve(self, client: NodeClient, on_started: Callable[[int], None] | None) -> None:
         settings = self.settings
         parts = await asyncio.to_thread(self._build, client)
         control = Control(self._identity(), parts)
@@ -64,19 +63,22 @@ class DetectorNode:
             max_request_bytes=settings.max_request_bytes,
             has_backdoors=settings.use_backdoor_controls,
         )
+        tasks: list[host.Task] = [parts.updater.run, parts.uploader.run, reporter.run]
+        if await asyncio.to_thread(parts.store.current) is None:
+            tasks.append(client.until_unknown)  # what has a model detects, whatever the loop says
         self._greet()
         try:
             await host.serve(
                 app,
                 host=settings.host,
                 port=settings.port,
-                tasks=(parts.updater.run, parts.uploader.run, reporter.run),
+                tasks=tasks,
                 on_started=on_started,
             )
         finally:
             await parts.slot.close()
 
-    def _build(self, client: AsyncLoopClient) -> Parts:
+    def _build(self, client: NodeClient) -> Parts:
         settings = self.settings
         slot = ModelSlot(self._detector_class, max_waiting=settings.max_waiting)
         store = ModelStore(settings.folder / "models", keep=settings.keep_models)

@@ -5,7 +5,8 @@ import logging
 from collections.abc import Callable
 
 from edgeloop import host
-from edgeloop.client import AsyncLoopClient, ClientSettings
+from edgeloop.client import ClientSettings
+from edgeloop.nodes.client import NodeClient
 from edgeloop.nodes.contracts import Trainer
 from edgeloop.nodes.identity import only_node_in
 from edgeloop.nodes.settings import TrainerSettings
@@ -43,7 +44,7 @@ class TrainerNode:
         """The same inside an event loop; ``on_started`` is told the port."""
         settings = self._settings
         with only_node_in(settings.folder):
-            async with AsyncLoopClient(self._client_settings) as client:
+            async with NodeClient(self._client_settings) as client:
                 desk = TrainerDesk(self._trainer, settings, client=client)
                 app = create_app(desk, backdoor=settings.use_backdoor_controls)
                 await host.serve(
