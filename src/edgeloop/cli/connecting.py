@@ -5,11 +5,24 @@ import inspect
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from edgeloop.cli.options import Loop, Password, Username, client_settings
+from edgeloop.cli.options import (
+    Loop,
+    LoopToken,
+    Password,
+    SslCertPath,
+    Username,
+    client_settings,
+)
 from edgeloop.client import ClientSettings, LoopClient
 from edgeloop.errors import EdgeloopError
 
-_FLAGS: Mapping[str, Any] = {"loop": Loop, "username": Username, "password": Password}
+_FLAGS: Mapping[str, Any] = {
+    "loop": Loop,
+    "username": Username,
+    "password": Password,
+    "loop_token": LoopToken,
+    "ssl_cert_path": SslCertPath,
+}
 
 
 def connected(run: Callable[..., None]) -> Callable[..., None]:

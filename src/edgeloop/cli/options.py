@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import typer
@@ -23,6 +24,11 @@ Username = Annotated[str | None, typer.Option(help="Who asks (LOOP_USERNAME).")]
 Password = Annotated[
     str | None, typer.Option(help="The password (LOOP_PASSWORD; better than this flag).")
 ]
+LoopToken = Annotated[
+    str | None,
+    typer.Option(help="An API token, instead of both (LOOP_TOKEN; better than this flag)."),
+]
+SslCertPath = Annotated[Path | None, typer.Option(help="A CA file for https (LOOP_SSL_CERT_PATH).")]
 
 
 def settings_of(kind: type[S], **flags: Any) -> S:
@@ -35,9 +41,22 @@ def settings_of(kind: type[S], **flags: Any) -> S:
         )
 
 
-def client_settings(loop: str | None, username: str | None, password: str | None) -> ClientSettings:
-    """Which loop is meant, and who asks."""
-    return settings_of(ClientSettings, host=loop, username=username, password=password)
+def client_settings(
+    loop: str | None,
+    username: str | None,
+    password: str | None,
+    loop_token: str | None = None,
+    ssl_cert_path: Path | None = None,
+) -> ClientSettings:
+    """Which loop is meant, and who asks; raises ConfigError."""
+    return settings_of(
+        ClientSettings,
+        host=loop,
+        username=username,
+        password=password,
+        loop_token=loop_token,
+        ssl_cert_path=ssl_cert_path,
+    )
 
 
 def split_project(project: str) -> tuple[str, str]:
