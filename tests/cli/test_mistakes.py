@@ -200,6 +200,19 @@ def test_importing_twice_stores_once_and_broken_boxes_are_counted(
     assert len(images_of(project)) == 3
 
 
+def test_boxes_outside_their_image_are_counted_and_named_as_they_are(
+    project: ClientSettings, tmp_path: Path
+) -> None:
+    boxes = [BOX, NamedBox("bolt", 64, 3, 9, 9), NamedBox("bolt", 5, 5, 9, 0.2)]
+    write_voc(tmp_path, "a", jpeg=jpeg(), size=(64, 48), boxes=boxes)
+    write_voc(tmp_path, "b", jpeg=jpeg(seed=1), size=(64, 48), boxes=[NamedBox("[/x]", 1, 1, 0, 9)])
+    ended = edgeloop("import", "voc", tmp_path, "--project", "o/p", settings=project)
+    assert "Imported 2 images with 1 boxes into o/p" in ended.stdout
+    assert "a.jpg: box 2 (bolt) has no pixel in its 64x48." in ended.stderr
+    assert "a.jpg: box 3 (bolt) has no pixel in its 64x48." in ended.stderr
+    assert "b.xml: box 1 ([/x]) has no area." in ended.stderr
+
+
 def test_folders_of_one_name_with_files_of_one_name_are_both_imported(
     project: ClientSettings, tmp_path: Path
 ) -> None:

@@ -34,6 +34,11 @@ def test_lists_name_the_split_and_the_order(tmp_path: Path) -> None:
     assert [image.name for image in found.split("val")] == ["b"]
 
 
+def test_a_list_may_name_files_in_another_encoding(tmp_path: Path) -> None:
+    (dataset(tmp_path) / "val.txt").write_bytes(b"stra\xdfe\na\n")
+    assert [image.name for image in read_voc(tmp_path).split("val")] == ["a"]
+
+
 def test_the_original_folder_names_are_understood(tmp_path: Path) -> None:
     dataset(tmp_path)
     (tmp_path / "images").rename(tmp_path / "JPEGImages")
@@ -55,6 +60,11 @@ def test_a_box_without_area_is_left_out_and_named(tmp_path: Path) -> None:
     [
         ("<annotation><object><name>x</name></object></annotation>", "lacks a corner"),
         ("<annotation><object/></annotation>", "has no name"),
+        (
+            "<annotation><object><name>x</name><bndbox><xmin>1</xmin><ymin>1</ymin>"
+            "<xmax>inf</xmax><ymax>9</ymax></bndbox></object></annotation>",
+            "no number",
+        ),
     ],
 )
 def test_an_incomplete_box_is_left_out_and_named(tmp_path: Path, content: str, fault: str) -> None:

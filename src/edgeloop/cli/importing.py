@@ -1,5 +1,6 @@
 """``edgeloop import``: datasets in files -> a project."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -39,7 +40,9 @@ def voc(
         record = find_project(client, project)
         with progress_bar() as bar:
             checking = bar.add_task("checking", total=len(dataset.images))
-            check_files(dataset.images, record, on_progress=lambda n: bar.advance(checking, n))
+            outside = check_files(
+                dataset.images, record, on_progress=lambda n: bar.advance(checking, n)
+            )
             sending = bar.add_task("uploading", total=len(dataset.images))
             before = set(client.send(image_ids(record.organization, record.name)))
             sent = import_files(
@@ -49,11 +52,14 @@ def voc(
                 wish=wish,
                 on_progress=lambda n: bar.advance(sending, n),
             )
-    _report(dataset, project, known=len(before.intersection(sent)), as_json=as_json)
+    _report(dataset, project, outside, known=len(before.intersection(sent)), as_json=as_json)
 
 
-def _report(dataset: LabelledFolder, project: str, *, known: int, as_json: bool) -> None:
-    boxes = sum(len(image.boxes) for image in dataset.images)
+def _report(
+    dataset: LabelledFolder, project: str, outside: Sequence[str], *, known: int, as_json: bool
+) -> None:
+    faults = [*dataset.faults, *outside]
+    boxes = sum(len(image.boxes) for image in dataset.images) - len(outside)
     empty = sum(not image.boxes for image in dataset.images)
     said = [f"Imported {len(dataset.images)} images with {boxes} boxes into {project}."]
     if known:
@@ -61,8 +67,8 @@ def _report(dataset: LabelledFolder, project: str, *, known: int, as_json: bool)
     if empty:
         said.append(f"{empty} images have no box: they count as showing nothing.")
     counts = {"images": len(dataset.images), "boxes": boxes, "repeated": known, "empty": empty}
-    tell({**counts, "faults": list(dataset.faults)}, "\n".join(said), as_json=as_json)
-    if dataset.faults and not as_json:
-        stderr.print(f"Left out {len(dataset.faults)} broken parts:")
-        for fault in dataset.faults:
-            stderr.print(f"  {fault}", highlight=False)
+    tell({**counts, "faults": faults}, "\n".join(said), as_json=as_json)
+    if faults and not as_json:
+        stderr.print(f"Left out {len(faults)} broken parts:")
+        for fault in faults:
+            stderr.print(f"  {fault}", highlight=False, markup=False, soft_wrap=True)

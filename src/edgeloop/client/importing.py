@@ -31,31 +31,36 @@ class ImportWish:
 
 def check_files(
     files: Sequence[LabelledFile], project: ProjectRecord, *, on_progress: Progress
-) -> None:
+) -> list[str]:
     """Decode every image and look up every category; ``on_progress(1)`` after each file.
 
-    Raises InputError where the project lacks a category, ImageError that names the corrupt files.
+    Names the boxes that have no pixel in their image: the loop will leave them out. Raises
+    InputError where the project lacks a category, ImageError that names the corrupt files.
     """
     known = project.category_ids()
     missing = sorted({box.category for file in files for box in file.boxes} - set(known))
     if missing:
-        names = " ".join(f"--category {name}" for name in missing)
+        address = f"{project.organization}/{project.name}"
         raise InputError(
-            f"The project {project.organization}/{project.name} has no category "
-            f"{', '.join(missing)}: create one that has (edgeloop project create ... {names})."
+            f"The project {address} has no category {', '.join(missing)}: add it first "
+            f"('edgeloop project category add {address} NAME')."
         )
     corrupt: list[str] = []
+    faults: list[str] = []
     for file in files:
         try:
-            verify_jpeg(file.path.read_bytes())
+            size = verify_jpeg(file.path.read_bytes())
         except ImageError as error:
             corrupt.append(f"{file.path}: {error}")
+        else:
+            faults += _boxes_outside(file, size)
         on_progress(1)
     if corrupt:
         raise ImageError(
             f"{len(corrupt)} of {len(files)} images cannot be read, so nothing was imported. "
             f"Repair or remove them, then import again. {' '.join(corrupt[:5])}"
         )
+    return faults
 
 
 def import_files(
@@ -96,6 +101,18 @@ def batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
     iterator = iter(items)
     while batch := list(islice(iterator, size)):
         yield batch
+
+
+def _boxes_outside(file: LabelledFile, size: tuple[int, int]) -> Iterator[str]:
+    for number, box in enumerate(file.boxes, start=1):
+        spans = ((box.x, box.width, size[0]), (box.y, box.height, size[1]))
+        if not all(_has_pixels(*span) for span in spans):
+            picture = f"{size[0]}x{size[1]}"
+            yield f"{file.path.name}: box {number} ({box.category}) has no pixel in its {picture}."
+
+
+def _has_pixels(start: float, length: float, room: int) -> bool:
+    return min(round(start + length), room) > max(round(start), 0)
 
 
 def _labelled(

@@ -4,6 +4,7 @@ Layouts: ``images`` + ``annotations`` (or ``JPEGImages`` + ``Annotations``), or 
 folder; ``train.txt``, ``val.txt``, ``test.txt`` beside them (or in ``ImageSets/Main``).
 """
 
+import math
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import get_args
@@ -93,7 +94,8 @@ def _splits(folder: Path) -> tuple[dict[str, Split], dict[str, int]]:
         for split in get_args(Split):
             path = folder / part / f"{split}.txt"
             if path.is_file():
-                for line in path.read_text().splitlines():
+                # Undecodable bytes stand for what they stand for in the names of files.
+                for line in path.read_text("utf-8", "surrogateescape").splitlines():
                     if words := line.split():
                         splits.setdefault(words[0], split)
     return splits, {name: place for place, name in enumerate(splits)}
@@ -122,6 +124,8 @@ def _box(item: Element) -> NamedBox:
         )
     except ValueError as error:
         raise InputError("lacks a corner or has one that is no number") from error
+    if not all(map(math.isfinite, (left, top, right, bottom))):
+        raise InputError("lacks a corner or has one that is no number")
     if not (right > left and bottom > top):
         raise InputError(f"({name}) has no area")
     return NamedBox(name, left, top, right - left, bottom - top)
