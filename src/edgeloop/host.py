@@ -218,7 +218,7 @@ def _listen(host: str, port: int) -> socket.socket:
         listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     except OSError as error:
         raise ConfigError(
-            f"{host!r} is no address to listen on ({error}): check --host."
+            f"{host!r} is no address to listen on ({error}): check --host (of a node: NODE_HOST)."
         ) from error
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -232,8 +232,14 @@ def _listen(host: str, port: int) -> socket.socket:
 
 def _why_no_port(host: str, port: int, error: OSError) -> str:
     if error.errno == errno.EADDRINUSE:
-        return f"Port {port} is taken by another program: end it, or choose another with --port."
-    return f"Cannot listen on {host}:{port} ({error.strerror}): check --host and --port."
+        return (
+            f"Port {port} is taken by another program: end it, or choose another with --port "
+            "(of a node: NODE_PORT)."
+        )
+    return (
+        f"Cannot listen on {host}:{port} ({error.strerror}): check --host and --port "
+        "(of a node: NODE_HOST and NODE_PORT)."
+    )
 
 
 def _tell(on_started: Callable[[int], None] | None, listener: socket.socket) -> None:

@@ -5,7 +5,13 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from edgeloop.nodes.settings import DetectorSettings, TrainerSettings
+from edgeloop.client import ClientSettings
+from edgeloop.errors import ConfigError
+from edgeloop.nodes.settings import (
+    DetectorSettings,
+    TrainerSettings,
+    settings_from_environment,
+)
 
 
 def test_the_documented_variables_are_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -60,3 +66,27 @@ def test_a_name_that_leaves_the_data_folder_is_refused() -> None:
 def test_an_upside_down_band_is_refused() -> None:
     with pytest.raises(ValidationError, match="MIN_UNCERTAIN_THRESHOLD"):
         DetectorSettings(min_uncertain_threshold=0.9)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "sentence"),
+    [
+        ("NODE_PORT", "abc", "NODE_PORT is wrong"),
+        ("NODE_NAME", "bad/name", "NODE_NAME is wrong"),
+        ("VERSION_CONTROL_DEFAULT", "never", "VERSION_CONTROL_DEFAULT is wrong"),
+        ("MIN_UNCERTAIN_THRESHOLD", "0.9", "MIN_UNCERTAIN_THRESHOLD is above"),
+    ],
+)
+def test_a_wrong_variable_is_named_as_it_is_set(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str, sentence: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(ConfigError, match=sentence):
+        settings_from_environment(DetectorSettings)
+
+
+def test_what_the_environment_says_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NODE_PORT", "7")
+    monkeypatch.setenv("LOOP_HOST", "loop:9")
+    assert settings_from_environment(TrainerSettings).port == 7
+    assert settings_from_environment(ClientSettings).host == "loop:9"

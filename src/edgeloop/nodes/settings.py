@@ -1,11 +1,16 @@
 """What can be set for nodes, from the environment or from flags."""
 
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, TypeVar
 
 import platformdirs
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from edgeloop.errors import ConfigError
+from edgeloop.protocol.payloads.parsing import fault_said
+
+S = TypeVar("S", bound=BaseSettings)
 
 
 def _lower(value: object) -> object:
@@ -128,3 +133,15 @@ class TrainerSettings(NodeSettings):
         default=None, gt=0, validation_alias="TRAINER_IDLE_TIMEOUT_SEC"
     )
     """End after so many idle seconds."""
+
+
+def settings_from_environment(kind: type[S]) -> S:
+    """What the variables say; raises ConfigError that names the first wrong one."""
+    try:
+        return kind()
+    except ValidationError as error:
+        fault = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        prefix = kind.model_config.get("env_prefix", "")
+        place = [f"{prefix}{n}".upper() if n in kind.model_fields else n for n in fault["loc"]]
+        said = fault_said(place or ["What is set"], fault["msg"])
+        raise ConfigError(f"{said} Correct it in the environment.") from error

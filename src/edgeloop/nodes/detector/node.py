@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable
+from functools import cached_property
 
 from edgeloop import __version__, host
 from edgeloop.client import ClientSettings
@@ -18,7 +19,8 @@ from edgeloop.nodes.detector.updater import Updater
 from edgeloop.nodes.detector.uploader import Uploader
 from edgeloop.nodes.identity import node_id, only_node_in
 from edgeloop.nodes.model_store import ModelStore
-from edgeloop.nodes.settings import DetectorSettings
+from edgeloop.nodes.running import run_node
+from edgeloop.nodes.settings import DetectorSettings, settings_from_environment
 
 log = logging.getLogger(__name__)
 
@@ -37,17 +39,30 @@ class DetectorNode:
         client_settings: ClientSettings | None = None,
     ) -> None:
         self._detector_class = detector_class
-        self.settings = settings or DetectorSettings()
-        self.client_settings = client_settings or ClientSettings()
+        self._settings = settings
+        self._client_settings = client_settings
+
+    @cached_property
+    def settings(self) -> DetectorSettings:
+        """What it was given, or what the environment says; raises ConfigError."""
+        return self._settings or settings_from_environment(DetectorSettings)
+
+    @cached_property
+    def client_settings(self) -> ClientSettings:
+        """What it was given, or what the environment says; raises ConfigError."""
+        return self._client_settings or settings_from_environment(ClientSettings)
 
     def run(self) -> None:
-        """Serve until SIGINT or SIGTERM; raises ConfigError where the port is taken."""
-        host.refuse_unguarded_start()
-        host.show_log()
-        asyncio.run(self.serve(on_started=lambda _port: host.spare_start_from_collection()))
+        """Serve until SIGINT or SIGTERM.
+
+        Ends the program with exit code 2 and a sentence where a setting is wrong, the port is
+        taken, or the loop refuses the first login.
+        """
+        run_node(lambda: self.serve(on_started=lambda _port: host.spare_start_from_collection()))
 
     async def serve(self, *, on_started: Callable[[int], None] | None = None) -> None:
-        """``run`` inside an event loop; ``on_started`` is told the port."""
+        """``run`` inside an event loop, which raises EdgeloopError; ``on_started`` is told the
+        port."""
         with only_node_in(self.settings.folder):
             async with NodeClient(self.client_settings) as client:
                 await self._serve(client, on_started)
