@@ -15,6 +15,8 @@ from typing import Any
 from edgeloop.errors import StorageFull
 
 DRAFT_PREFIX = ".draft-"
+LOCK = "lock"
+"""The file by which a folder is one process's alone."""
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
@@ -105,7 +107,7 @@ def drafts_in(folder: Path) -> list[Path]:
 def alone_in(folder: Path) -> Iterator[None]:
     """Keep other processes that ask the same out of ``folder``; BlockingIOError if one is in it."""
     with storage_errors(folder):
-        lock = (folder / "lock").open("w")
+        lock = (folder / LOCK).open("w")
     with lock:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield  # closing the file lets go, and so does the end of the process

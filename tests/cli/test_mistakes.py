@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from edgeloop import durable
+from edgeloop.cli.demo import MARKER
 from edgeloop.client import ClientSettings, LoopClient
 from edgeloop.client.calls.images import image_ids
 from edgeloop.client.calls.projects import create_project
@@ -178,6 +180,34 @@ def test_a_demo_on_a_folder_without_images_is_refused(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     ended = edgeloop("demo", "--data", tmp_path / "data", "--output", tmp_path / "out")
     assert_says(ended, "has no JPEG images")
+
+
+def earlier_demo(output: Path) -> Path:
+    """The folder of a demo, with something in it."""
+    output.mkdir()
+    (output / MARKER).touch()
+    (output / "figures.json").write_text("{}")
+    return output
+
+
+def test_a_demo_on_a_wrong_folder_leaves_the_earlier_one_as_it_was(tmp_path: Path) -> None:
+    output = earlier_demo(tmp_path / "out")
+    ended = edgeloop("demo", "--data", tmp_path / "nothing", "--output", output)
+    assert_says(ended, "is no folder")
+    assert (output / "figures.json").exists()
+
+
+def test_a_demo_that_is_still_running_is_left_alone(tmp_path: Path) -> None:
+    output = earlier_demo(tmp_path / "out")
+    with durable.alone_in(output):
+        assert_says(edgeloop("demo", "--output", output), "Another demo is running")
+    assert (output / "figures.json").exists()
+
+
+def test_a_table_that_cannot_be_written_is_said_before_the_story(tmp_path: Path) -> None:
+    ended = edgeloop("demo", "--output", tmp_path / "out", "--json", tmp_path)
+    assert_says(ended, "name a file in a folder that exists")
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_command_that_does_not_exist_is_a_mistake() -> None:

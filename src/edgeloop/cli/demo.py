@@ -50,14 +50,21 @@ def demo(
         plan = plans.voc_plan(data, seed, budget=budget or 75, with_control=control)
     else:
         plan = plans.scenes_plan(seed, budget=budget, with_control=control)
+    if json_file:
+        _check_file(json_file)
     narrator = TerminalNarrator()
-    material = tell.prepare(plan, _empty(output), narrator=narrator)
-    with _terminable(), stages.set_stage(output, uncertain=plan.uncertain) as stage:
+    # Photographs are read before anything of an earlier demo is removed: the folder may be wrong.
+    photographs = tell.prepare(plan, output, narrator=narrator) if data else None
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(_own(output))
+        material = photographs or tell.prepare(plan, output, narrator=narrator)
+        stack.enter_context(_terminable())
+        stage = stack.enter_context(stages.set_stage(output, uncertain=plan.uncertain))
         narrator.say(f"The loop is at {stage.loop.url}: {stages.USERNAME} / {stage.password}")
         result = tell.tell(plan, material, stage=stage, narrator=narrator, folder=output)
+        _show(result.to_json())
         if json_file:
             durable.write_json(json_file.absolute(), result.to_json())
-        _show(result.to_json())
         stdout.print(f"Before and after: {output / tell.PICTURE}", highlight=False)
         stdout.print(
             f"Visit the loop at [bold]{stage.loop.url}[/], log in as {stages.USERNAME} with "
@@ -145,15 +152,34 @@ def _show(result: dict[str, list[dict[str, object]]]) -> None:
     stdout.print(table)
 
 
-def _empty(folder: Path) -> Path:
-    """An empty folder; one of an earlier demo is emptied. Raises InputError for any other."""
-    if folder.exists() and any(folder.iterdir()):
-        if not (folder / MARKER).exists():
-            raise InputError(f"{folder} is not empty: choose another folder with --output.")
-        durable.remove(folder)
+@contextlib.contextmanager
+def _own(folder: Path) -> Iterator[None]:
+    """Have a folder for this demo, emptied if it is that of an earlier one.
+
+    Raises InputError where there are others' files in it, or a demo that is still running.
+    """
+    if folder.exists() and any(folder.iterdir()) and not (folder / MARKER).exists():
+        raise InputError(f"{folder} is not empty: choose another folder with --output.")
     folder.mkdir(parents=True, exist_ok=True)
     (folder / MARKER).write_text("The next demo with this output replaces this folder.\n")
-    return folder
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(durable.alone_in(folder))
+        except BlockingIOError as error:
+            raise InputError(
+                f"Another demo is running in {folder}: end it, or choose another folder with "
+                "--output."
+            ) from error
+        for path in folder.iterdir():
+            if path.name not in (MARKER, durable.LOCK):
+                durable.remove(path)
+        yield
+
+
+def _check_file(path: Path) -> None:
+    """Raise InputError, before the story begins, where its table could not be written."""
+    if path.is_dir() or not path.absolute().parent.is_dir():
+        raise InputError(f"{path} cannot be written: name a file in a folder that exists.")
 
 
 @contextlib.contextmanager
