@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import shutil
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -91,6 +92,20 @@ def test_the_outbox_mode_can_be_set_and_asked(tmp_path: Path) -> None:
         assert (await client.put("/outbox_mode", content="perhaps")).status_code == 422
         await client.put("/outbox_mode", content="continuous_upload")
         await loop.until(lambda: bool(loop.uploads))
+
+    tell(tmp_path, story)
+
+
+def test_frames_that_somebody_deletes_are_not_reported_as_waiting(tmp_path: Path) -> None:
+    async def story(client: httpx.AsyncClient, loop: OddLoop) -> None:
+        await client.put("/outbox_mode", content="stopped")
+        await detect(client)
+        for frame in (tmp_path / "outbox").iterdir():
+            shutil.rmtree(frame)
+        assert (await client.get("/about")).json()["outbox"]["waiting"] == 0
+        await client.put("/operation_mode", content="detecting")
+        await loop.until(lambda: loop.reports[-1]["operation_mode"] == "detecting")
+        assert loop.reports[-1]["outbox_depth"] == 0
 
     tell(tmp_path, story)
 

@@ -199,6 +199,43 @@ def test_the_whole_outbox_may_be_deleted_while_it_runs(folder: Path) -> None:
     assert ids(outbox) == ["new"]
 
 
+def test_frames_that_people_delete_are_not_counted_as_waiting(folder: Path) -> None:
+    outbox = Outbox(folder)
+    deleted = [put(outbox, str(number)) for number in range(3)]
+    put(outbox, "left")
+    for name in deleted:
+        shutil.rmtree(folder / name)
+    assert outbox.counts.waiting == 1
+    shutil.rmtree(folder)
+    assert outbox.counts.waiting == 0
+
+
+def test_frames_that_people_delete_take_no_place_of_others(folder: Path) -> None:
+    outbox = Outbox(folder, max_size=3)
+    put(outbox, "left")
+    for name in [put(outbox, str(number), priority=True) for number in range(2)]:
+        shutil.rmtree(folder / name)
+    put(outbox, "new")
+    put(outbox, "newer")
+    assert ids(outbox) == ["left", "new", "newer"]
+    assert outbox.counts.dropped == 0
+
+
+def test_a_folder_that_cannot_be_looked_at_says_nothing_about_its_frames(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outbox = Outbox(folder)
+    put(outbox, "waits")
+
+    def no_handles(_path: Path) -> None:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "scandir", no_handles)
+        assert outbox.counts.waiting == 1
+    assert ids(outbox) == ["waits"]
+
+
 def test_what_else_lies_in_the_folder_is_left_alone(folder: Path) -> None:
     folder.mkdir()
     (folder / "notes.txt").write_text("mine")

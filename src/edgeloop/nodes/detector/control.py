@@ -95,7 +95,7 @@ class Control:
             target_model=target.version if target else None,
             errors=self._errors(),
             node_version=self._identity.version,
-            outbox_depth=len(parts.outbox),
+            outbox_depth=parts.outbox.counts.waiting,
         )
 
     def about(self) -> dict[str, Any]:

@@ -4,6 +4,7 @@ import contextlib
 import errno
 import json
 import logging
+import os
 import re
 import threading
 from collections.abc import Callable, Sequence
@@ -48,9 +49,9 @@ class OutboxCounts:
 class Outbox:
     """A folder per frame, numbered, each published as a whole; safe to use from several threads.
 
-    People may delete what they like while it runs. Beyond ``max_size`` frames the oldest go,
-    those without priority first: counted and logged. What can never be uploaded is set aside in
-    ``refused`` beside the outbox, at most ``max_refused`` frames.
+    People may delete what they like while it runs: ``counts`` looks for what is left. Beyond
+    ``max_size`` frames the oldest go, those without priority first: counted and logged. What can
+    never be uploaded is set aside in ``refused`` beside the outbox, at most ``max_refused`` frames.
     """
 
     def __init__(self, folder: Path, *, max_size: int = 10_000, max_refused: int = 1000) -> None:
@@ -73,7 +74,8 @@ class Outbox:
 
     @property
     def counts(self) -> OutboxCounts:
-        """What waits and what was lost."""
+        """What waits, after a look at the disk, and what was lost."""
+        self._forget_deleted()
         return OutboxCounts(waiting=len(self), dropped=self._dropped, refused=self._refused)
 
     def on_put(self, listener: Callable[[], None]) -> None:
@@ -82,6 +84,8 @@ class Outbox:
 
     def put(self, metadata: ImageMetadata, image: bytes, *, priority: bool = False) -> str:
         """Keep a frame durably and say its name; raises StorageFull where it cannot be kept."""
+        if len(self) >= self._max_size:
+            self._forget_deleted()  # they shall cost no frame its place
         name = self._next_name(priority=priority)
         with durable.draft_of(self._folder / name) as draft:
             draft.mkdir()
@@ -176,12 +180,29 @@ class Outbox:
             self._dropped,
         )
 
+    def _forget_deleted(self) -> None:
+        """Forget the frames whose folders somebody deleted."""
+        known = self._oldest(None)  # before the look: what comes meanwhile is not missed there
+        if not known:
+            return
+        present: set[str] = set()
+        try:
+            with os.scandir(self._folder) as entries:
+                present.update(entry.name for entry in entries)
+        except FileNotFoundError:
+            pass
+        except OSError:
+            return  # that says nothing about the frames
+        for name in known:
+            if name not in present:
+                self._forget(name)
+
     def _forget(self, name: str) -> None:
         with self._lock:
             self._urgent.pop(name, None)
             self._normal.pop(name, None)
 
-    def _oldest(self, limit: int) -> list[str]:
+    def _oldest(self, limit: int | None) -> list[str]:
         with self._lock:
             return list(islice(chain(self._urgent, self._normal), limit))
 
