@@ -1,6 +1,8 @@
 """Which loop commands ask, as whom; they leave no session behind."""
 
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -48,3 +50,52 @@ def test_a_token_is_a_flag_of_commands(store: Shop, command: Sequence[str]) -> N
 def test_a_file_of_authorities_is_a_flag_of_commands(store: Shop, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"none\.pem is no certificate"):
         store.run("project", "list", "--ssl-cert-path", str(tmp_path / "none.pem"))
+
+
+class Stranger(BaseHTTPRequestHandler):
+    """Another program: it has one page, and takes nothing."""
+
+    def do_GET(self) -> None:
+        """Whoever looks sees the page."""
+        self.send_response(200)
+        self.send_header("Content-Length", "5")
+        self.end_headers()
+        self.wfile.write(b"Hello")
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+class Nothing(Stranger):
+    """Another program, which knows none of our paths."""
+
+    def do_GET(self) -> None:
+        """There is nothing."""
+        self.send_error(404)
+
+    def do_POST(self) -> None:
+        """There is nothing here, too."""
+        self.send_error(404)
+
+
+@pytest.fixture(params=[Stranger, Nothing])
+def stranger(request: pytest.FixtureRequest) -> Iterator[str]:
+    """HOST:PORT of a server that is no loop."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), request.param) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield f"127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+@pytest.mark.parametrize("login", [("--password", "x", "--username", "ann"), ("--loop-token", "x")])
+def test_what_is_no_loop_is_said_to_be_none(stranger: str, login: Sequence[str]) -> None:
+    ended = CliRunner().invoke(app, ["project", "list", "--loop", stranger, *login])
+    assert isinstance(ended.exception, ConfigError)
+    assert f"What answers at http://{stranger} is no loop" in str(ended.exception)
+
+
+def test_what_a_loop_does_not_find_is_said_as_it_is(store: Shop) -> None:
+    with pytest.raises(NotFound, match="There is no project o/q"):
+        store.run("project", "show", "o/q")

@@ -14,8 +14,13 @@ from edgeloop.cli.options import (
     client_settings,
 )
 from edgeloop.client import ClientSettings, LoopClient
-from edgeloop.errors import EdgeloopError
+from edgeloop.client.call import Call
+from edgeloop.errors import ConfigError, EdgeloopError, LoopError, LoopRejected, NotFound
+from edgeloop.protocol import routes
 
+_STATUS = Call(
+    "GET", routes.STATUS, lambda answer: answer.json()["status"], login=False, timeout_s=5.0
+)
 _FLAGS: Mapping[str, Any] = {
     "loop": Loop,
     "username": Username,
@@ -37,14 +42,32 @@ def connected(run: Callable[..., None]) -> Callable[..., None]:
 
 @contextlib.contextmanager
 def connection(settings: ClientSettings) -> Iterator[LoopClient]:
-    """A client whose session, if it began one with a password, ends with the command."""
+    """A client whose session, if it began one with a password, ends with the command.
+
+    Raises ConfigError where something answers that is no loop.
+    """
     with LoopClient(settings) as client:
         try:
             yield client
+        except (NotFound, LoopError):
+            _check_loop(client)
+            raise
         finally:
             if settings.login_name:
                 with contextlib.suppress(EdgeloopError):  # what the command said counts
                     client.log_out()
+
+
+def _check_loop(client: LoopClient) -> None:
+    try:
+        client.send(_STATUS)
+    except (NotFound, LoopRejected) as error:
+        raise ConfigError(
+            f"What answers at {client.settings.base_url} is no loop: set LOOP_HOST or --loop to "
+            "where yours is."
+        ) from error
+    except EdgeloopError:
+        return  # what the command said counts
 
 
 def with_flags(
