@@ -6,11 +6,12 @@ from typing import Annotated
 
 import typer
 
-from edgeloop.cli.connecting import connection
+from edgeloop.cli.connecting import connected
 from edgeloop.cli.console import progress_bar, stderr
-from edgeloop.cli.options import Loop, Password, Username, client_settings, find_project
+from edgeloop.cli.options import find_project
 from edgeloop.cli.tables import AsJson
 from edgeloop.cli.telling import tell
+from edgeloop.client import LoopClient
 from edgeloop.client.calls.images import image_ids
 from edgeloop.client.importing import ImportWish, check_files, import_files
 from edgeloop.formats import LabelledFolder, read_voc
@@ -24,34 +25,32 @@ def choose() -> None:
 
 
 @app.command()
+@connected
 def voc(
+    client: LoopClient,
     folder: Annotated[Path, typer.Argument(help="A Pascal VOC folder.")],
     project: Annotated[str, typer.Option(metavar="ORG/PROJECT")],
     tag: Annotated[list[str] | None, typer.Option(help="A tag for all images.")] = None,
-    loop: Loop = None,
-    username: Username = None,
-    password: Password = None,
     as_json: AsJson = False,
 ) -> None:
     """Import a Pascal VOC folder; its images become complete with their boxes."""
     dataset = read_voc(folder)
     wish = ImportWish(tags=tuple(tag or ()), source=folder.resolve().name)
-    with connection(client_settings(loop, username, password)) as client:
-        record = find_project(client, project)
-        with progress_bar() as bar:
-            checking = bar.add_task("checking", total=len(dataset.images))
-            outside = check_files(
-                dataset.images, record, on_progress=lambda n: bar.advance(checking, n)
-            )
-            sending = bar.add_task("uploading", total=len(dataset.images))
-            before = set(client.send(image_ids(record.organization, record.name)))
-            sent = import_files(
-                client,
-                record,
-                dataset.images,
-                wish=wish,
-                on_progress=lambda n: bar.advance(sending, n),
-            )
+    record = find_project(client, project)
+    with progress_bar() as bar:
+        checking = bar.add_task("checking", total=len(dataset.images))
+        outside = check_files(
+            dataset.images, record, on_progress=lambda n: bar.advance(checking, n)
+        )
+        sending = bar.add_task("uploading", total=len(dataset.images))
+        before = set(client.send(image_ids(record.organization, record.name)))
+        sent = import_files(
+            client,
+            record,
+            dataset.images,
+            wish=wish,
+            on_progress=lambda n: bar.advance(sending, n),
+        )
     _report(dataset, project, outside, known=len(before.intersection(sent)), as_json=as_json)
 
 
