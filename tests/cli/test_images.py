@@ -168,6 +168,21 @@ def test_an_upload_of_nothing_says_what_to_name(shop: Shop, tmp_path: Path) -> N
         shop.run("upload", "o/p", str(empty))
 
 
+@pytest.mark.parametrize("is_folder", [True, False])
+def test_what_is_called_like_a_jpeg_and_is_no_file_is_named_before_anything_is_sent(
+    shop: Shop, tmp_path: Path, *, is_folder: bool
+) -> None:
+    (tmp_path / "a.jpg").write_bytes(jpeg())
+    culprit = tmp_path / "b.jpg"
+    if is_folder:
+        culprit.mkdir()
+    else:
+        culprit.symlink_to(tmp_path / "nowhere")
+    with pytest.raises(InputError, match=r"b\.jpg is no file"):
+        shop.run("upload", "o/p", str(tmp_path))
+    assert shop.frames() == []
+
+
 def test_images_are_downloaded_and_not_twice(shop: Shop, tmp_path: Path) -> None:
     ids = shop.images(camera_id="left")
     target = tmp_path / "down" / "load"

@@ -114,7 +114,10 @@ def images_of(
 
 
 def _jpegs(paths: Iterable[Path]) -> list[Path]:
-    """The files that are named, and those in folders that are; raises InputError."""
+    """The files that are named, and those in folders that are; raises InputError.
+
+    It does so before anything is sent, for folders and dangling links that are called like JPEGs.
+    """
     found: list[Path] = []
     for path in paths:
         if path.is_dir():
@@ -125,6 +128,9 @@ def _jpegs(paths: Iterable[Path]) -> list[Path]:
             raise InputError(f"There is no file {path}.")
     if not found:
         raise InputError("There are no JPEGs: name files, or folders with files *.jpg.")
+    for path in found:
+        if not path.is_file():
+            raise InputError(f"{path} is no file: rename or remove it, or name the files meant.")
     return found
 
 
