@@ -200,3 +200,13 @@ def test_what_a_training_process_writes_can_be_read_at_the_loop(shop: Workshop) 
         assert desk.status().state == TrainerState.IDLE
 
     beside_a_trainer(shop, story)
+
+
+def test_a_hyperparameter_that_the_trainer_does_not_know_is_told_in_the_log(shop: Workshop) -> None:
+    def story(desk: TrainerDesk) -> None:
+        ended = shop.until_ended(shop.begin(epoch=1))
+        assert ended.state == "finished"
+        what = "the log names what is ignored"
+        shop.wait(lambda: "'epoch' is no hyperparameter" in shop.log(ended), what)
+
+    beside_a_trainer(shop, story)

@@ -24,6 +24,7 @@ from edgeloop.nodes.trainer.worker import (
     detect,
     drop,
     drop_others,
+    ignored_hyperparameters,
     read_hyperparameters,
     train,
     write_records,
@@ -241,6 +242,18 @@ def test_copies_that_nobody_knows_are_dropped(plan: TrainingPlan) -> None:
 def test_hyperparameters_become_the_trainers_own_dataclass() -> None:
     script = read_hyperparameters(ScriptedTrainer, {"epochs": "7", "unknown": 1})
     assert (script.epochs, script.at) == (7, 2)
+
+
+def test_an_unknown_hyperparameter_is_told_with_the_nearest_known_one() -> None:
+    epoch, bogus = ignored_hyperparameters(ScriptedTrainer, {"epoch": 7, "bogus": 1, "at": 1})
+    assert epoch.startswith("'epoch' is no hyperparameter of ScriptedTrainer")
+    assert epoch.endswith("is 'epochs' meant?")
+    assert "'bogus'" in bogus
+    assert "it knows epochs, " in bogus
+
+
+def test_a_trainer_without_hyperparameters_ignores_none() -> None:
+    assert ignored_hyperparameters(OddTrainer, {"a": 1}) == []
 
 
 def test_a_wrong_hyperparameter_is_named() -> None:

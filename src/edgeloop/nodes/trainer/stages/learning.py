@@ -13,6 +13,7 @@ from edgeloop.nodes.trainer.worker import (
     drop,
     drop_others,
     earlier_epochs,
+    ignored_hyperparameters,
     train,
     write_records,
 )
@@ -72,6 +73,8 @@ async def train_model(bench: Workbench, job: TrainingJob) -> TrainingJob:
         base=await _base_model(bench, job),
         variant=job.order.variant,
     )
+    for sentence in ignored_hyperparameters(bench.trainer, plan.hyperparameters):
+        log.warning("%s: %s", job.title, sentence)
     job = await _catch_up(bench, job, earlier_epochs(plan.journal))
     drop_others(plan.checkpoints, job.checkpoint)
     training = train(bench.trainer, plan, kill_after_s=bench.kill_after_s, on_output=bench.output)

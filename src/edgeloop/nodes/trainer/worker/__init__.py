@@ -2,7 +2,10 @@
 
 from edgeloop.nodes.trainer.worker.checkpoints import MODEL_JSON, drop, drop_others
 from edgeloop.nodes.trainer.worker.detecting import DetectionPlan, detect
-from edgeloop.nodes.trainer.worker.hyperparameters import read_hyperparameters
+from edgeloop.nodes.trainer.worker.hyperparameters import (
+    ignored_hyperparameters,
+    read_hyperparameters,
+)
 from edgeloop.nodes.trainer.worker.journal import earlier_epochs
 from edgeloop.nodes.trainer.worker.process import KILL_AFTER_S
 from edgeloop.nodes.trainer.worker.records import write_records
@@ -17,6 +20,7 @@ __all__ = [
     "drop",
     "drop_others",
     "earlier_epochs",
+    "ignored_hyperparameters",
     "read_hyperparameters",
     "train",
     "write_records",
