@@ -6,6 +6,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+import typer.main
+from typer.core import TyperCommand, TyperGroup
 from typer.testing import CliRunner
 
 from cli.shop import Shop
@@ -37,6 +39,25 @@ def test_a_session_ends_with_a_command_that_fails(store: Shop) -> None:
     with pytest.raises(NotFound):
         store.run("project", "show", "o/q")
     assert [session.is_present for session in store.client.send(sessions()).items] == [True]
+
+
+def commands_of(group: TyperGroup) -> Iterator[TyperCommand]:
+    """All commands, also those below others."""
+    for command in group.commands.values():
+        if isinstance(command, TyperGroup):
+            yield from commands_of(command)
+        elif isinstance(command, TyperCommand):
+            yield command
+
+
+def test_every_command_that_asks_a_loop_takes_all_that_says_which_and_as_whom() -> None:
+    group = typer.main.get_command(app)
+    assert isinstance(group, TyperGroup)
+    flags = [{flag for p in command.params for flag in p.opts} for command in commands_of(group)]
+    asking = [found for found in flags if "--loop" in found]
+    assert len(asking) > 50
+    expected = {"--username", "--password", "--loop-token", "--ssl-cert-path"}
+    assert all(expected <= found for found in asking)
 
 
 @pytest.mark.parametrize("command", [("project", "list"), ("image", "list", "o/p")])
