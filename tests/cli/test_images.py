@@ -325,3 +325,8 @@ def test_programs_read_which_file_became_which_image(shop: Shop, tmp_path: Path)
     assert (receipt["file"], receipt["repeated"]) == (str(file), False)
     (again,) = shop.json("upload", "o/p", str(file))
     assert (again["id"], again["repeated"]) == (receipt["id"], True)
+
+
+@pytest.mark.parametrize("command", [("state", "o/p", "annotate"), ("delete", "o/p")])
+def test_nobody_is_asked_about_no_images(shop: Shop, command: tuple[str, ...]) -> None:
+    assert " 0 images." in shop.run(*command, "--state", "review")

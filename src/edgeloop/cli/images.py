@@ -256,7 +256,7 @@ class _Selection:
         if self._ids is not None:
             return Chosen(tuple(self._ids))
         count = self._client.send(calls.image_count(self.project.id, self._query))
-        if not yes:
+        if count and not yes:
             typer.confirm(f"{count} images {what}. Go on?", abort=True, err=True)
         return Chosen(None, self._query, count)
 
