@@ -5,6 +5,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from edgeloop.evaluation import EvaluationImage, evaluate
 from edgeloop.imaging import encode_jpeg
 from edgeloop.types import (
     Annotations,
@@ -17,6 +18,7 @@ from edgeloop.types import (
     Split,
     TrainingTask,
 )
+from edgeloop.vision import OnnxDetector
 from edgeloop.vision.hyperparameters import CompactHyperparameters
 
 CATEGORIES = (Category("r", "red"), Category("g", "green"), Category("b", "blue"))
@@ -63,3 +65,14 @@ def blob_task(folder: Path, dataset: Dataset, **hyperparameters: float) -> Train
         hyperparameters=CompactHyperparameters(**(settings | hyperparameters)),  # type: ignore[arg-type]
         output=folder,
     )
+
+
+def map50_on_blobs(detector: OnnxDetector) -> float:
+    """mAP50 on thirty images that no training has seen."""
+    scenes = []
+    for seed in range(10_000, 10_030):
+        image, truth = blob_image(seed)
+        scenes.append(EvaluationImage(str(seed), truth, detector.detect(image)))
+    map50 = evaluate(scenes, CATEGORIES).map50
+    assert map50 is not None
+    return map50

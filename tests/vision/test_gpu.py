@@ -5,10 +5,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from edgeloop.evaluation import EvaluationImage, evaluate
 from edgeloop.types import Epoch, LocalModel, ModelInformation, TrainingTask
 from edgeloop.vision import CompactTrainer, OnnxDetector
-from vision.blobs import CATEGORIES, blob_dataset, blob_image, blob_task
+from vision.blobs import CATEGORIES, blob_dataset, blob_task, map50_on_blobs
 
 pytestmark = [
     pytest.mark.gpu,
@@ -26,13 +25,7 @@ def test_it_learns_on_the_gpu_what_a_machine_without_one_then_detects(tmp_path: 
     assert torch.cuda.max_memory_allocated() > 1e6
     detector = OnnxDetector(LocalModel(INFO, last.files["onnx"][0].parent))
     detector.load()
-    scenes = []
-    for seed in range(10_000, 10_030):
-        image, truth = blob_image(seed)
-        scenes.append(EvaluationImage(str(seed), truth, detector.detect(image)))
-    map50 = evaluate(scenes, CATEGORIES).map50
-    assert map50 is not None
-    assert map50 > 0.9
+    assert map50_on_blobs(detector) > 0.9
 
 
 @pytest.mark.parametrize("first", ["gpu", "cpu"])

@@ -20,7 +20,7 @@ from edgeloop.types import (
     TrainingTask,
 )
 from edgeloop.vision import CompactTrainer, OnnxDetector
-from vision.blobs import CATEGORIES, blob_dataset, blob_image, blob_task
+from vision.blobs import CATEGORIES, blob_dataset, blob_image, blob_task, map50_on_blobs
 
 INFO = ModelInformation("id", "o", "p", "1.0", categories=CATEGORIES)
 
@@ -45,13 +45,7 @@ def test_it_learns_coloured_blobs_in_half_a_minute(tmp_path: Path) -> None:
     dataset = blob_dataset(tmp_path / "images", train=80)
     task = blob_task(tmp_path / "training", dataset, iterations=500, epochs=2, learning_rate=2e-3)
     detector = detector_of(run(task)[-1])
-    scenes = []
-    for seed in range(10_000, 10_030):
-        image, truth = blob_image(seed)
-        scenes.append(EvaluationImage(str(seed), truth, detector.detect(image)))
-    map50 = evaluate(scenes, CATEGORIES).map50
-    assert map50 is not None
-    assert map50 > 0.9
+    assert map50_on_blobs(detector) > 0.9
 
 
 def test_every_epoch_is_reported_and_the_last_has_all_files(tmp_path: Path) -> None:

@@ -1,7 +1,5 @@
 """What is published: in memory that can be shared where that pays, and where there is some."""
 
-import contextlib
-import gc
 import os
 from pathlib import Path
 
@@ -9,28 +7,19 @@ import numpy as np
 import pytest
 
 from edgeloop.stream.transport import connect, serve
+from stream.transport.descriptors import SEGMENTS, descriptors
 from streams import WAIT_S, Callbacks, echo
 
 
-def descriptors() -> int:
-    """How many segments this process has open."""
-    gc.collect()
-    links = []
-    for path in Path("/proc/self/fd").iterdir():
-        with contextlib.suppress(FileNotFoundError):  # that of the listing
-            links.append(str(path.readlink()))
-    return sum(link.startswith("/memfd:edgeloop") for link in links)
-
-
 def test_small_publications_cost_no_descriptor(tmp_path: Path) -> None:
-    opened, callbacks = descriptors(), Callbacks()
+    opened, callbacks = descriptors(SEGMENTS), Callbacks()
     with (
         serve(f"unix://{tmp_path}/s", echo) as server,
         connect(server.url, timeout_s=WAIT_S) as client,
     ):
         for number in range(100):
             server.publish(f"topic {number}", {"x": np.full(3, number)})
-        assert descriptors() <= opened
+        assert descriptors(SEGMENTS) <= opened
         client.subscribe("topic 7", callbacks)
         assert (callbacks.next().message["x"] == 7).all()
 
@@ -48,11 +37,11 @@ def test_a_small_publication_is_copied_before_publishing_returns(tmp_path: Path)
 
 
 def test_many_large_publications_leave_descriptors_for_connections(tmp_path: Path) -> None:
-    opened = descriptors()
+    opened = descriptors(SEGMENTS)
     with serve(f"unix://{tmp_path}/s", echo) as server:
         for number in range(200):
             server.publish(f"topic {number}", {"x": np.full(5_000, number)})
-        assert descriptors() <= opened + 256
+        assert descriptors(SEGMENTS) <= opened + 256
         with connect(server.url, timeout_s=WAIT_S) as client:
             for number in (0, 199):
                 callbacks = Callbacks()

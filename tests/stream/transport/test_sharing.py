@@ -1,6 +1,5 @@
 """Shared memory on one host: used again, given back, never left behind, safe from strangers."""
 
-import contextlib
 import fcntl
 import gc
 import os
@@ -20,6 +19,7 @@ from edgeloop.errors import StreamClosed, StreamTimeout
 from edgeloop.stream.codec import encode
 from edgeloop.stream.transport import Limits, Publication, connect, serve
 from edgeloop.stream.transport.frames import Kind
+from stream.transport.descriptors import SEGMENTS, SOCKETS, descriptors
 from stream.transport.raw import Raw, frame, greeting
 from streams import WAIT_S, Callbacks, arrays, assert_same, echo, in_thread
 
@@ -34,20 +34,10 @@ def segments(pid: int | str = "self") -> set[str]:
     return {line.split()[4] for line in lines if "memfd:edgeloop" in line}
 
 
-def descriptors() -> int:
-    """How many sockets and segments this process has open."""
-    gc.collect()
-    links = []
-    for path in Path("/proc/self/fd").iterdir():
-        with contextlib.suppress(FileNotFoundError):  # that of the listing
-            links.append(str(path.readlink()))
-    return sum(link.startswith(("socket:", "/memfd:edgeloop")) for link in links)
-
-
 def open_soon(count: int) -> bool:
     """Whether no more than so many are open now, or when threads that are ending have ended."""
     deadline = monotonic() + WAIT_S
-    while descriptors() > count:
+    while descriptors(SOCKETS, SEGMENTS) > count:
         if threading.Event().wait(0.02) or monotonic() > deadline:
             return False
     return True
@@ -142,7 +132,7 @@ def test_an_answer_outlives_its_client_and_its_server(
 def test_a_killed_server_leaves_no_shared_memory_and_no_descriptor_behind(
     before: set[str],
 ) -> None:
-    opened, shared_memory = descriptors(), set(Path("/dev/shm").iterdir())
+    opened, shared_memory = descriptors(SOCKETS, SEGMENTS), set(Path("/dev/shm").iterdir())
     server, callbacks = EchoServer("tcp://127.0.0.1:0"), Callbacks()
     with connect(server.url, timeout_s=WAIT_S) as client:
         client.subscribe("weights", callbacks)
@@ -263,7 +253,7 @@ def test_memory_that_cannot_be_trusted_is_refused(
     with serve(f"unix://{tmp_path}/s", echo) as server:
         connected = connect(server.url, timeout_s=WAIT_S)
         connected.call("echo", {})
-        opened = descriptors()
+        opened = descriptors(SOCKETS, SEGMENTS)
         raw = Raw.enter(server.url)
         raw.say(frame(Kind.OFFER, encode([1 << 16, True]).header, place=OFFERED))
         assert raw.receive()[0] == Kind.READY
